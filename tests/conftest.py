@@ -1,0 +1,38 @@
+"""The rules every test runs under.
+
+Shapes and types are checked in tests only, by an import hook that must be in place before myoscale is
+first imported. Warnings are errors (pyproject.toml), and so are implicit rank promotions. 64-bit mode
+is left alone on purpose: myoscale must compute in float64 without it.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if "myoscale" in sys.modules:
+    raise RuntimeError("Expected to hook myoscale before its first import. Received it imported.")
+install_import_hook("myoscale", "beartype.beartype")
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Compiled code is kept between runs. JAX never keeps what holds a host callback, `eqx.error_if`
+# among them, so a solve that can raise inside jit is compiled anew in each run.
+CACHE = {
+    "jax_compilation_cache_dir": str(ROOT / ".cache" / "jax"),
+    "jax_persistent_cache_min_compile_time_secs": 0.2,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
+for name, value in CACHE.items():
+    jax.config.update(name, value)
+    os.environ[name.upper()] = str(value)  # subprocesses share it
+
+os.environ["MPLBACKEND"] = "Agg"
+
+settings.register_profile("myoscale", deadline=None, derandomize=True, max_examples=20, database=None)
+settings.load_profile("myoscale")
