@@ -1,0 +1,39 @@
+"""What a level is: a choice of representation for the bridge population, with its size."""
+
+import abc
+from typing import ClassVar
+
+import equinox as eqx
+
+from ..errors import InputError
+from ..model import AbstractLaw, Model, Start
+from ..population import AbstractPopulation
+from ..types import Array, Float, PyTree
+
+
+class AbstractLevel(eqx.Module):
+    """A level of description; `name` is what the shell calls it."""
+
+    name: eqx.AbstractClassVar[str]
+
+    @property
+    @abc.abstractmethod
+    def label(self) -> str:
+        """Name and size, for tables and legends."""
+
+    @abc.abstractmethod
+    def check(self, start: Start) -> None:
+        """Raise `InputError` if the level cannot represent this start."""
+
+    @abc.abstractmethod
+    def begin(
+        self, model: Model, start: Start, q: Float[Array, "P nq"], key: Array, seed: int
+    ) -> tuple[AbstractPopulation, PyTree]:
+        """The representation, and its state at each point of the tissue (leading axis P)."""
+
+
+def need_law(level: AbstractLevel, start: Start, remedy: str) -> AbstractLaw:
+    """The start's law, or the error that says what to do about bare points."""
+    if not isinstance(start.x, AbstractLaw):
+        raise InputError(f"{level.label} expected Start.x to be a law of X. Received bare points; {remedy}")
+    return start.x

@@ -1,0 +1,45 @@
+"""Mean-field characteristics: quadrature nodes of μ^in carried by the flow (theory.md section 5)."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from .. import macro
+from ..errors import InputError
+from ..population import Ensemble
+from .base import AbstractLevel, need_law
+
+
+class Characteristics(AbstractLevel):
+    """The mean field on `nodes` Gauss nodes of the start's law, in total; in nx dimensions a number k^nx.
+
+    Spectrally accurate where Φ, F₁ and W₁ are smooth over the law.
+
+    **Raises:** `InputError` for fewer than two nodes.
+    """
+
+    name: ClassVar[str] = "characteristics"
+
+    nodes: int = eqx.field(static=True)
+
+    def __check_init__(self):
+        if not isinstance(self.nodes, int | np.integer) or isinstance(self.nodes, bool) or self.nodes < 2:
+            raise InputError(f"Characteristics expected nodes, a whole number ≥ 2. Received {self.nodes!r}: 64 is a good start.")
+
+    @property
+    def label(self):
+        """`characteristics:nodes`."""
+        return f"{self.name}:{self.nodes}"
+
+    def check(self, start):
+        """Nodes need a law, and as many as its rule can have."""
+        need_law(self, start, "use Reduced() to move exactly these points.").nodes(int(self.nodes))
+
+    def begin(self, model, start, q, key, seed):
+        """Nodes and weights of the law, labelled at every point."""
+        x, w = start.x.nodes(int(self.nodes))
+        spread = lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape))
+        population = Ensemble()
+        return population, macro.over_points(model, population.start, spread(x), spread(w), q)

@@ -1,0 +1,254 @@
+"""Adaptive integration of tissue and populations together, for every level whose bridges have full rank.
+
+diffrax's Dopri8 steps the motion (y, ẏ, moving parts of z, work). Around it, `Tracked` keeps what populations remember between steps
+out of the stage vectors, and stops where the constraint loses rank. Along the way the energies, forces and residuals are recorded.
+"""
+
+from typing import NamedTuple
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .. import macro, mechanics
+from ..drive import AbstractDrive, QuasiStatic, at
+from ..macro import Motion
+from ..model import Model
+from ..numerics import small
+from ..numerics.blocks import block_map
+from ..population import AbstractPopulation, Ensemble
+from ..types import Array, Float, PyTree
+
+MAX_STEPS = 200_000  # in one stretch
+_LOCAL = 1e-2  # local error allowed, as a fraction of the tolerance asked of the solution
+
+
+class Problem(NamedTuple):
+    """What stays fixed while integrating."""
+
+    model: Model
+    population: AbstractPopulation
+    drive: AbstractDrive
+    tolerance: Float[Array, ""]
+    floor: Float[Array, ""]  # g_x is singular below this singular value
+
+
+class State(NamedTuple):
+    """Where a run stands: time, motion, and the parts of the populations that are not integrated."""
+
+    t: Float[Array, ""]
+    motion: Motion
+    still: PyTree
+
+
+class Record(NamedTuple):
+    """What is kept at each saved time (leading axis T)."""
+
+    y: Array
+    v: Array
+    z: PyTree
+    load: Array
+    damping: Array
+    ledger: macro.Ledger
+    force: Array
+    reaction: Array
+    residual: Array  # max |g(X_i, q) − c_i|
+    singular_value: Array  # the smallest of g_x
+    compression: Array  # error of the labels that stand for many particles, relative
+
+
+class Weakest(NamedTuple):
+    """The bridge whose constraint is nearest to losing rank."""
+
+    singular_value: Array
+    point: Array
+    bridge: Array
+    x: Array
+
+
+class Outcome(NamedTuple):
+    """How a stretch of integration ended."""
+
+    state: State
+    record: Record
+    weakest: Weakest
+    singular: Array
+    finished: Array
+    steps: Array
+
+
+def weakest(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Weakest:
+    """Smallest singular value of g_x over everything the populations represent."""
+    x, values = singular_values(model, population, y, z)
+    p, i = jnp.unravel_index(jnp.argmin(values), values.shape)
+    return Weakest(values[p, i], p, i, x[p, i])
+
+
+def singular_values(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> tuple[Array, Array]:
+    """Everything the populations represent, (P, K, nx), and the smallest singular value of g_x there; 0 where it is not a number."""
+
+    def point(bridge, z, q):
+        x = population.probes(z, bridge, q)
+        values = block_map(lambda x: small.smallest_singular_value(mechanics.jacobians(bridge, x, q)[0]), x)
+        return x, jnp.where(jnp.isnan(values), 0.0, values)
+
+    return macro.over_points(model, point, z, model.tissue.kinematics(y))
+
+
+def equilibrium(problem: Problem, state: State) -> State:
+    """Let go slowly of what holds the start in place: a quasi-static unloading from the start to equilibrium under ℓ(0)."""
+    model, drive = problem.model, problem.drive
+    y, z = state.motion.y, eqx.combine(state.motion.z, state.still)
+    load = at(drive.loading(), jnp.zeros(()), y.size)
+    held = macro.static_force(model.one_way(), problem.population, y, z) + load
+    letting_go = problem._replace(drive=QuasiStatic(lambda s: load - (1.0 - s) * held))
+    end = stretch(letting_go, state, jnp.linspace(0.0, 1.0, 11), jnp.asarray(0.05)).state
+    zero = jnp.zeros(())
+    return State(zero, end.motion._replace(load=zero, damping=zero), end.still)
+
+
+def split(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> tuple[PyTree, PyTree]:
+    """z in its moving and its still leaves."""
+    q = model.tissue.kinematics(y)
+    rate = jax.eval_shape(lambda: macro.over_points(model, population.transport, z, q, jnp.zeros_like(q)))
+    mask = jax.tree.map(lambda r, leaf: r is not None, rate, z, is_leaf=lambda r: r is None)
+    return eqx.partition(z, mask)
+
+
+def refresh(problem: Problem, y: Array, z: PyTree) -> PyTree:
+    """What populations remember, brought to y; None elsewhere. It only starts searches, so it carries no derivative."""
+    q = problem.model.tissue.kinematics(y)
+    return jax.lax.stop_gradient(macro.over_points(problem.model, problem.population.refresh, z, q))
+
+
+class Tracked(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
+    """A solver whose vector field sees, besides `args = (problem, still)`, what populations remembered at the step's start."""
+
+    solver: diffrax.AbstractSolver
+
+    @property
+    def term_structure(self):
+        """The wrapped solver's."""
+        return self.solver.term_structure
+
+    @property
+    def interpolation_cls(self):
+        """The wrapped solver's."""
+        return self.solver.interpolation_cls
+
+    def order(self, terms):
+        """The wrapped solver's."""
+        return self.solver.order(terms)
+
+    def init(self, terms, t0, t1, y0, args):
+        """Remember from the start's state."""
+        problem, still = args
+        memory = refresh(problem, y0.y, eqx.combine(y0.z, still))
+        return self.solver.init(terms, t0, t1, y0, (problem, eqx.combine(memory, still))), memory
+
+    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
+        """One step, with positions refreshed at its end."""
+        problem, still = args
+        inner, memory = solver_state
+        still = eqx.combine(memory, still)
+        motion, error, dense, inner, result = self.solver.step(terms, t0, t1, y0, (problem, still), inner, made_jump)
+        z, kept = problem.population.admissible(motion.z, problem.tolerance * _LOCAL)
+        motion = motion._replace(z=z)
+        y, _ = macro.prescribe(problem.drive, t1, motion.y, motion.v)
+        whole = eqx.combine(z, still)
+        memory = refresh(problem, y, whole)
+        near = weakest(problem.model, problem.population, y, eqx.combine(memory, whole)).singular_value < problem.floor
+        lost = ~kept | ~_finite(memory)
+        error = jax.tree.map(lambda e: jnp.where(lost, jnp.inf, e), error)  # rejects the step
+        result = diffrax.RESULTS.where(near, diffrax.RESULTS.event_occurred, result)
+        return motion, error, dense, (inner, memory), result
+
+    def func(self, terms, t0, y0, args):
+        """The vector field."""
+        return self.solver.func(terms, t0, y0, args)
+
+
+def _finite(tree) -> Array:
+    return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)] or [True]))
+
+
+def field(t, motion, args):
+    """diffrax's view of `macro.vector_field`."""
+    problem, still = args
+    z = eqx.combine(motion.z, still)
+    return macro.vector_field(problem.model, problem.population, problem.drive, t, motion, z)
+
+
+def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""], max_steps: int = MAX_STEPS) -> Outcome:
+    """Integrate from `state` to the last of the times `ts`, recording at each."""
+    local = _LOCAL * problem.tolerance
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(field),
+        Tracked(diffrax.Dopri8()),
+        state.t,
+        ts[-1],
+        dt0,
+        state.motion,
+        (problem, state.still),
+        saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=ts), diffrax.SubSaveAt(t1=True)], solver_state=True),
+        stepsize_controller=diffrax.PIDController(rtol=local, atol=local, dtmin=1e-14 * jnp.abs(ts[-1])),
+        max_steps=max_steps,
+        throw=False,
+    )
+    saved, last = solution.ys  # type: ignore[misc]
+    motion = jax.tree.map(lambda a: a[0], last)
+    time = solution.ts[1][0]  # type: ignore[index]
+    still = eqx.combine(solution.solver_state[1], state.still)
+    whole = eqx.combine(motion.z, still)
+    y, _ = macro.prescribe(problem.drive, time, motion.y, motion.v)
+    return Outcome(
+        state=State(time, motion, still),
+        record=observe(problem, state, ts, saved),
+        weakest=weakest(problem.model, problem.population, y, whole),
+        singular=solution.result == diffrax.RESULTS.event_occurred,
+        finished=solution.result == diffrax.RESULTS.successful,
+        steps=jnp.asarray(solution.stats["num_steps"]),
+    )
+
+
+def observe(problem: Problem, state: State, ts: Array, motions: Motion) -> Record:
+    """The record along saved motions; positions are followed from one saved time to the next."""
+
+    def one(still, saved):
+        t, motion = saved
+        y, v = macro.prescribe(problem.drive, t, motion.y, motion.v)
+        moving, _ = problem.population.admissible(motion.z, jnp.inf)
+        whole = eqx.combine(moving, still)
+        still = eqx.combine(refresh(problem, y, whole), still)
+        return still, record(problem, t, motion._replace(y=y, v=v, z=moving), still)
+
+    return jax.lax.scan(one, state.still, (ts, motions))[1]
+
+
+def record(problem: Problem, t: Array, motion: Motion, still: PyTree) -> Record:
+    """Everything kept of one instant."""
+    model, population, drive = problem.model, problem.population, problem.drive
+    y, v, z = motion.y, motion.v, eqx.combine(motion.z, still)
+    if isinstance(drive, QuasiStatic):
+        v, _ = macro.quasi_static_rate(model, population, drive, t, y, z)
+        massless = model.one_way()
+        q = model.tissue.kinematics(y)
+        elastic = macro.over_points(massless, population.local, z, q, jnp.zeros_like(q))[1]
+        force, reaction = model.tissue.heads[:, None] * elastic, jnp.zeros_like(y)
+    else:
+        _, _, force, reaction = macro.balance(model, population, drive, t, y, v, z)
+    energies = macro.ledger(model, population, drive, y, v, z)
+    residual, compression = _exactness(problem, y, v, z)
+    value = weakest(model, population, y, z).singular_value
+    return Record(y, v, motion.z, motion.load, motion.damping, energies, force, reaction, residual, value, compression)
+
+
+def _exactness(problem, y, v, z):
+    """max |g − c| of an ensemble, and what `Ensemble.compression_error` reports; zeros for representations without labels."""
+    population = problem.population
+    if not isinstance(population, Ensemble):
+        return jnp.zeros(()), jnp.zeros(())
+    q, u, _ = macro.kinematics(problem.model, y, v)
+    residual, error = macro.over_points(problem.model, population.exactness, z, q, u)
+    return jnp.max(residual), jnp.max(error)

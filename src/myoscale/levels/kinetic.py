@@ -1,0 +1,60 @@
+"""The mean-field PDE: a density on a grid (theory.md section 5)."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import InputError
+from ..population import Density
+from ..types import Scalar, float64
+from .base import AbstractLevel, need_law
+
+OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
+
+
+class Kinetic(AbstractLevel):
+    """The density of bridges on `cells` cells an axis (nx = 1 or 2) in a window of ± `window` standard deviations.
+
+    Fifth-order upwind finite volumes in one dimension, fourth order in two; conservative, positive, energy exact in the
+    semi-discrete system.
+
+    **Raises:** `InputError` for fewer than 8 cells or a window that is not positive.
+    """
+
+    name: ClassVar[str] = "kinetic"
+
+    cells: int = eqx.field(static=True)
+    window: Scalar = 7.0
+
+    def __check_init__(self):
+        if not isinstance(self.cells, int | np.integer) or isinstance(self.cells, bool) or self.cells < 8:
+            raise InputError(f"Kinetic expected cells, a whole number ≥ 8. Received {self.cells!r}: 200 is a good start.")
+        if not self.window > 0:
+            raise InputError(f"Kinetic expected window > 0, in standard deviations. Received {self.window!r}.")
+
+    @property
+    def label(self):
+        """`kinetic:cells`."""
+        return f"{self.name}:{self.cells}" + ("" if self.window == 7.0 else f",window={self.window:g}")
+
+    @float64
+    def check(self, start):
+        """A law in one or two dimensions that the window holds and the cells can resolve."""
+        law = need_law(self, start, "give a law (a Tabulated one made with a kernel width, say), or use Reduced() for these points.")
+        if law.nx > 2:
+            raise InputError(f"Kinetic is for nx = 1 or 2. Received a law on R^{law.nx}: use Characteristics or MomentClosure.")
+        state, outside = Density(int(self.cells)).start(law, self.window)
+        if float(outside) > OUTSIDE:
+            raise InputError(f"Kinetic's window of ±{self.window:g} standard deviations leaves out {float(outside):.1e} of the law: widen it (7 is safe).")
+        share = float(jnp.max(state.m))
+        if share > 0.5:
+            raise InputError(f"Kinetic({self.cells}) puts {share:.0%} of the law into one cell: use more cells or a narrower window.")
+
+    def begin(self, model, start, q, key, seed):
+        """Cell masses of the law, the same at every point."""
+        population = Density(int(self.cells))
+        z, _ = population.start(start.x, self.window)
+        return population, jax.tree.map(lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape)), z)

@@ -1,0 +1,92 @@
+"""The macro–micro ODE: N particles on their constraint, multipliers eliminated (theory.md section 3)."""
+
+import enum
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import qmc
+
+from .. import macro
+from ..errors import InputError, nearest
+from ..model import AbstractLaw, Start
+from ..population import Ensemble
+from .base import AbstractLevel
+
+
+class Sampling(enum.StrEnum):
+    """How particles are drawn from a law."""
+
+    RANDOM = "random"  # independent draws: W₁ and y converge like N^{-1/2} (nx = 1)
+    QUANTILE = "quantile"  # midpoints of N equal shares of mass, nx = 1: like N^{-1}
+    SOBOL = "sobol"  # scrambled Sobol points: observables like N^{-1} up to logarithms
+
+
+class Reduced(AbstractLevel):
+    """N weighted particles at each point of the tissue, drawn from the start's law or given by it.
+
+    **Arguments:** `n`: number of particles a point; left out if the start gives points. `sampling`: `Sampling.RANDOM`, `QUANTILE`
+    (nx = 1) or `SOBOL`, or its name.
+
+    **Raises:** `InputError` for n < 1 or an unknown sampling.
+    """
+
+    name: ClassVar[str] = "reduced"
+
+    n: int | None = eqx.field(static=True, default=None)
+    sampling: Sampling = eqx.field(static=True, default=Sampling.RANDOM)
+
+    def __init__(self, n: int | None = None, sampling: Sampling | str = Sampling.RANDOM):
+        if n is not None and (not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1):
+            raise InputError(f"Reduced expected n, a whole number of particles ≥ 1. Received {n!r}.")
+        try:
+            self.sampling = Sampling(sampling)
+        except ValueError:
+            raise InputError(f"Reduced does not know the sampling '{sampling}': {nearest(str(sampling), list(Sampling))}") from None
+        self.n = None if n is None else int(n)
+
+    @property
+    def label(self):
+        """`reduced:n`."""
+        sampling = "" if self.sampling is Sampling.RANDOM else f",sampling={self.sampling}"
+        return self.name + ("" if self.n is None else f":{self.n}") + sampling
+
+    def check(self, start):
+        """Points fix n; quantiles are of one variable."""
+        if isinstance(start.x, AbstractLaw):
+            if self.n is None:
+                raise InputError("Reduced expected n, the number of particles to draw from Start.x. Received none: say Reduced(1_000).")
+            if self.sampling is Sampling.QUANTILE and start.nx > 1:
+                raise InputError(f"Sampling by quantiles is for nx = 1. Received nx = {start.nx}: use sampling='sobol'.")
+            return
+        given = np.shape(start.x)[-2] if np.ndim(start.x) > 1 else np.shape(start.x)[0]
+        if self.n not in (None, given):
+            raise InputError(f"Reduced({self.n}) does not fit the {given} points that Start.x gives: say Reduced(), or give a law to draw from.")
+
+    def begin(self, model, start, q, key, seed):
+        """Draw (or take) the particles and label them."""
+        x, w = self._points(start, q.shape[0], key, seed)
+        population = Ensemble()
+        return population, macro.over_points(model, population.start, x, w, q)
+
+    def _points(self, start: Start, points: int, key, seed: int):
+        if not isinstance(start.x, AbstractLaw):
+            return start.points(points)
+        law, n = start.x, self.n
+        if self.sampling is Sampling.RANDOM:
+            x = jnp.stack([law.sample(k, n) for k in jax.random.split(key, points)])
+        elif self.sampling is Sampling.QUANTILE:
+            x = jnp.broadcast_to(law.transform((np.arange(n)[:, None] + 0.5) / n), (points, n, 1))
+        else:
+            x = jnp.stack([law.transform(_sobol(n, law.dim, seed + p)) for p in range(points)])
+        return x, jnp.full((points, n), 1.0 / n)
+
+
+def _sobol(n: int, dim: int, seed: int) -> np.ndarray:
+    """n scrambled Sobol points inside the open unit cube."""
+    cube = qmc.Sobol(dim, rng=np.random.default_rng(seed)).random_base2(int(np.ceil(np.log2(n))) if n > 1 else 0)[:n]
+    return np.clip(cube, 2.0**-54, 1.0 - 2.0**-53)
+
+

@@ -1,0 +1,129 @@
+"""Is the input usable? One sentence for each way in which it is not: what, where, what to do."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import InputError
+from ..types import is_traced
+from .bridge import AbstractBridge, Stacked
+from .laws import AbstractLaw
+from .scenario import Model, Start
+from .tissue import AbstractTissue
+
+
+def check_model(model: Any, start: Any) -> None:
+    """Raise `InputError` unless the model and the start fit each other. Values inside `jit`, `grad` or `vmap` are not looked at."""
+    _kind(model, Model, "the model")
+    _kind(model.tissue, AbstractTissue, "Model.tissue")
+    _kind(model.bridge, AbstractBridge | Stacked, "Model.bridge")
+    _kind(start, Start, "the start")
+    _numbers(model, type(model).__name__)
+    _numbers(start, "Start")
+    if is_traced((model, start)):
+        return
+    ny = _tissue(model.tissue)
+    y, v = _vector(start.y, ny, "Start.y"), _vector(start.v, ny, "Start.v")
+    del v
+    points = np.shape(jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)))[0]
+    _points(start, points)
+    _bridge(model, start, y, points)
+
+
+def _kind(value, kind, where):
+    if not isinstance(value, kind):
+        wanted = " or ".join(k.__name__ for k in getattr(kind, "__args__", (kind,)))
+        hint = ": make an instance of it, with brackets" if isinstance(value, type) else ""
+        raise InputError(f"Expected {where} to be a {wanted}. Received {value!r:.80}{hint}.")
+
+
+def _numbers(tree, where):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if callable(leaf) or is_traced(leaf):
+            continue
+        name = f"{where}{jax.tree_util.keystr(path)}"
+        try:
+            value = np.asarray(leaf, float)
+        except (TypeError, ValueError):
+            raise InputError(f"Expected {name} to be a number or an array of numbers. Received {leaf!r:.80}.") from None
+        if np.isnan(value).any():
+            raise InputError(f"Expected numbers in {name}. Received NaN.")
+
+
+def _vector(value, ny, where):
+    value = np.asarray(value, float)
+    if value.shape not in ((), (ny,)) or (value.shape == () and ny != 1):
+        raise InputError(f"Expected {where} of shape ({ny},), one entry for each coordinate of the tissue. Received shape {value.shape}.")
+    return value.reshape(ny)
+
+
+def _tissue(tissue) -> int:
+    mass = np.asarray(tissue.mass_matrix, float)
+    if mass.ndim != 2 or mass.shape[0] != mass.shape[1]:
+        raise InputError(f"Expected the tissue's mass_matrix of shape (ny, ny). Received shape {mass.shape}.")
+    if not np.allclose(mass, mass.T, rtol=1e-12, atol=0) or not (np.linalg.eigvalsh(mass) > 0).all():
+        raise InputError("Expected the tissue's mass to be positive (its mass_matrix symmetric positive definite). Received one that is not.")
+    ny = len(mass)
+    if tissue.damping is not None:
+        damping = np.asarray(tissue.damping, float)
+        if damping.size != ny * ny:
+            raise InputError(f"Expected the tissue's damping of shape ({ny}, {ny}). Received shape {damping.shape}.")
+        damping = damping.reshape(ny, ny)
+        if np.linalg.eigvalsh((damping + damping.T) / 2).min() < -1e-12 * np.abs(damping).max():
+            raise InputError("Expected the tissue's damping to take energy out (positive semi-definite). Received one that puts energy in.")
+    if not (np.asarray(tissue.heads) > 0).all():
+        raise InputError("Expected a positive number of heads at each point of the tissue. Received one that is not.")
+    energy = jax.eval_shape(tissue.energy, jnp.zeros(ny))
+    if energy.shape != ():
+        raise InputError(f"Expected {type(tissue).__name__}.energy(y) to return a number. Received shape {energy.shape}.")
+    return ny
+
+
+def _points(start, points):
+    if isinstance(start.x, AbstractLaw):
+        if start.weights is not None:
+            raise InputError("Start.weights belong to given points. Received weights and a law: leave them out.")
+        return
+    shape = np.shape(start.x)
+    if len(shape) not in (1, 2, 3) or 0 in shape or (len(shape) == 3 and shape[0] != points):
+        raise InputError(f"Expected Start.x to be a law, or points (N, nx), or ({points}, N, nx). Received shape {shape}.")
+    if start.nx > 3:
+        raise InputError(f"Expected extensions of nx = 1, 2 or 3 components. Received {start.nx} (points are (N, nx), the component last).")
+    if start.weights is None:
+        return
+    weights = np.asarray(start.weights, float)
+    count = shape[0] if len(shape) == 1 else shape[-2]
+    if weights.shape not in ((count,), (points, count)):
+        raise InputError(f"Expected Start.weights of shape ({count},) or ({points}, {count}). Received {weights.shape}.")
+    if (weights < 0).any() or (np.abs(weights.sum(-1) - 1) > 1e-9).any():
+        raise InputError(f"Expected Start.weights to be ≥ 0 and to sum to 1 at each point. Received a sum of {weights.sum(-1).flat[0]:.12g}: divide by it.")
+
+
+def _bridge(model, start, y, points):
+    bridge = model.bridge
+    if isinstance(bridge, Stacked):
+        if bridge.points != points:
+            raise InputError(f"Expected one bridge for each of the {points} points of the tissue in Stacked. Received {bridge.points}.")
+        bridge = jax.tree.map(lambda leaf: leaf[0], bridge.each)
+    if not (np.asarray(model.bridge.mass) >= 0).all():
+        raise InputError(f"Expected the bridge's mass ≥ 0. Received {np.asarray(model.bridge.mass).min():g}.")
+    name, nx = type(bridge).__name__, start.nx
+    x, q = jnp.zeros(nx), jnp.asarray(model.tissue.kinematics(jnp.asarray(y)))[0]
+    try:
+        rows = jax.eval_shape(bridge.constraint, x, q).shape
+        energy = jax.eval_shape(bridge.energy, x).shape
+    except (TypeError, ValueError, IndexError) as error:
+        raise InputError(f"{name} cannot be evaluated at x of shape {x.shape} and q of shape {q.shape}: {str(error).splitlines()[0]}") from None
+    if energy != ():
+        raise InputError(f"Expected {name}.energy(x) to return a number. Received shape {energy}: a spring is 0.5 * κ * x @ x.")
+    if rows != (nx,):
+        low = len(rows) == 1 and rows[0] < nx
+        hint = "this level needs as many rows as x has components (full rank)" if low else "x and q are vectors, also with one component"
+        raise InputError(f"Expected {name}.constraint(x, q) of shape ({nx},). Received {rows}: {hint}.")
+    if bridge.interaction is not None:
+        r = jnp.asarray(np.linspace(0.3, 1.1, nx))
+        there, back = bridge.interaction(r), bridge.interaction(-r)
+        if jnp.shape(there) != () or not np.isclose(there, back, rtol=1e-9, atol=1e-12):
+            raise InputError(f"Expected {name}.interaction(r) to return a number and to be even, V(r) = V(−r). Received V = {there} and {back} at r = ±{np.asarray(r)}.")

@@ -1,0 +1,62 @@
+"""`Model` and `Start`: all that a user writes down, for every level alike."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ..types import Array, Float, Scalar
+from .bridge import AbstractBridge, Stacked
+from .laws import AbstractLaw
+from .tissue import AbstractTissue
+
+
+class Model(eqx.Module):
+    """A tissue and the bridges in it (theory.md section 1)."""
+
+    tissue: AbstractTissue
+    bridge: AbstractBridge | Stacked
+
+    def one_way(self) -> "Model":
+        """The classical model in which tissue moves bridges but does not feel their inertia: m = 0."""
+        where = lambda model: getattr(model.bridge, "each", model.bridge).mass
+        return eqx.tree_at(where, self, jnp.zeros_like(jnp.asarray(where(self), float)))
+
+
+class Start(eqx.Module):
+    """Initial state.
+
+    **Arguments:**
+
+    - `y`, `v`: displacement and velocity of the tissue, (ny,), or scalars for ny = 1.
+    - `x`: where the bridges start: a law of X on R^nx, or points (N, nx) shared by all P points of the tissue, or
+        points (P, N, nx); (N,) is read as nx = 1.
+    - `weights`: of the points, (N,) or (P, N), Σ_i w_i = 1 at each point of the tissue; equal if left out.
+    """
+
+    y: Float[Array, " ny"] | Scalar
+    v: Float[Array, " ny"] | Scalar = 0.0
+    x: AbstractLaw | Float[Array, "..."] = eqx.field(kw_only=True)
+    weights: Float[Array, "..."] | None = eqx.field(default=None, kw_only=True)
+
+    @property
+    def nx(self) -> int:
+        """Dimension of a bridge's extension."""
+        if isinstance(self.x, AbstractLaw):
+            return self.x.nx
+        shape = jnp.shape(self.x)
+        return 1 if len(shape) == 1 else shape[-1]
+
+    def points(self, count: int) -> tuple[Float[Array, "P N nx"], Float[Array, "P N"]]:
+        """The given points and weights at each of `count` points of the tissue."""
+        x = jnp.asarray(self.x, float)
+        x = x[:, None] if x.ndim == 1 else x
+        x = jnp.broadcast_to(x, (count, *x.shape[-2:]))
+        n = x.shape[1]
+        weights = jnp.full(n, 1.0 / n) if self.weights is None else jnp.asarray(self.weights, float)
+        return x, jnp.broadcast_to(weights, (count, n))
+
+
+def tree_float(tree):
+    """Numbers in a pytree to float64 arrays, so that a new value is not a new program to compile."""
+    number = lambda leaf: isinstance(leaf, float | int) and not isinstance(leaf, bool)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float) if number(leaf) or eqx.is_array_like(leaf) else leaf, tree)

@@ -1,0 +1,40 @@
+"""Sums and maps over many points in blocks that stay in cache, instead of temporaries as long as the ensemble."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from ..types import Array, PyTree
+
+BLOCK = 4096
+
+
+def block_total(total: Callable[..., PyTree], arrays: PyTree, block: int = BLOCK) -> PyTree:
+    """Σ over blocks of `total(block of points)`, where the leaves of `arrays` (N, …) hold the points' data."""
+    count = jax.tree.leaves(arrays)[0].shape[0]
+    if count <= block:
+        return total(arrays)
+    whole, rest = divmod(count, block)
+    add = lambda a, b: jax.tree.map(jnp.add, a, b)
+    head = jax.tree.map(lambda a: a[:block], arrays)
+
+    def step(sums, i):
+        part = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, i * block, block), arrays)
+        return add(sums, total(part)), None
+
+    sums, _ = jax.lax.scan(step, total(head), jnp.arange(1, whole))
+    return add(sums, total(jax.tree.map(lambda a: a[whole * block :], arrays))) if rest else sums
+
+
+def block_sum(terms: Callable[..., PyTree], arrays: PyTree, block: int = BLOCK) -> PyTree:
+    """Σ over points of `terms(point)`, in O(block) extra memory."""
+    return block_total(lambda part: jax.tree.map(lambda a: jnp.sum(a, 0), jax.vmap(terms)(part)), arrays, block)
+
+
+def block_map(function: Callable[..., Array], arrays: PyTree, block: int = BLOCK) -> Array:
+    """`vmap(function)` over the leading axis, block by block."""
+    count = jax.tree.leaves(arrays)[0].shape[0]
+    if count <= block:
+        return jax.vmap(function)(arrays)
+    return jax.lax.map(function, arrays, batch_size=block)

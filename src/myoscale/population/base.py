@@ -1,0 +1,125 @@
+"""The population of bridges at one point of the tissue, and the one equation that every representation obeys.
+
+Everything that the tissue needs from its bridges is an expectation over a measure μ. A representation of μ says how to start, what
+measure its state z stands for, and how z moves when the local kinematics q move at the rate u: ż = T(z, q)[u], homogeneous of degree 1
+in u. With U = ∫W₁dμ + ½∬V dμdμ, M = m∫ΦᵀΦ dμ and L = ½uᵀMu − U the bridges' equation of motion at the point is
+
+    M q̈ = ∂_q L + (∂ż/∂u)ᵀ ∂_z L − Ṁ u                                                        (theory.md section 5)
+
+It conserves ½uᵀMu + U whatever the numerical flux or closure, because its force is the adjoint of its transport.
+"""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .. import mechanics
+from ..model.bridge import AbstractBridge
+from ..numerics.blocks import block_map, block_sum
+from ..types import Array, Float, PyTree
+
+
+class Measure(eqx.Module):
+    """Weighted points that stand for μ in expectations: x (K, nx), w (K,)."""
+
+    x: Float[Array, "K nx"]
+    w: Float[Array, " K"]
+
+    def expect(self, function) -> Array:
+        """∫ function dμ."""
+        return block_sum(lambda point: point[1] * function(point[0]), (self.x, self.w))
+
+    @property
+    def mean(self) -> Float[Array, " nx"]:
+        """∫ x dμ."""
+        return self.w @ self.x
+
+    @property
+    def covariance(self) -> Float[Array, "nx nx"]:
+        """∫ (x − mean)(x − mean)ᵀ dμ."""
+        deviation = self.x - self.mean
+        return (self.w[:, None] * deviation).T @ deviation
+
+
+class AbstractPopulation(eqx.Module):
+    """A representation of μ at one point. Its methods are pure; the state z is a pytree."""
+
+    @abc.abstractmethod
+    def measure(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Measure:
+        """The weighted points behind expectations over μ."""
+
+    @abc.abstractmethod
+    def transport(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"], u: Float[Array, " nq"]) -> PyTree:
+        """ż under the rate u, with None for each leaf of z that does not move."""
+
+    def local(
+        self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"], u: Float[Array, " nq"]
+    ) -> tuple[Float[Array, "nq nq"], Float[Array, " nq"], PyTree]:
+        """M, f and ż of M q̈ = f; a representation may replace it by a faster equal."""
+        return local(self, bridge, z, q, u)
+
+    def refresh(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> PyTree:
+        """What z remembers only to start a search from, brought to q; None for each other leaf."""
+        return jax.tree.map(lambda _: None, z)
+
+    def admissible(self, z: PyTree, slack: float) -> tuple[PyTree, Array]:
+        """z without rounding's violations of its bounds, and whether they were within `slack`."""
+        return z, jnp.array(True)
+
+    def probes(self, z: PyTree, bridge: AbstractBridge, q: Float[Array, " nq"]) -> Float[Array, "K nx"]:
+        """The extensions at which the representation needs the constraint to have full rank."""
+        return self.measure(bridge, z, q).x
+
+
+def inertia(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Array:
+    """M = m ∫ΦᵀΦ dμ, (nq, nq)."""
+
+    def product(x):
+        phi = mechanics.flow(bridge, x, q)
+        return phi.T @ phi
+
+    return bridge.mass * population.measure(bridge, z, q).expect(product)
+
+
+def energies(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> tuple:
+    """∫W₁dμ and ½∬V dμdμ."""
+    measure = population.measure(bridge, z, q)
+    return measure.expect(bridge.energy), pair_energy(bridge, measure)
+
+
+def pair_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:
+    """½ Σ_i Σ_j w_i w_j V(X_j − X_i), i = j included, without an N × N temporary."""
+    if bridge.interaction is None:
+        return jnp.zeros(())
+    return 0.5 * measure.expect(lambda x: measure.expect(lambda other: bridge.interaction(other - x)))
+
+
+def pair_forces(bridge: AbstractBridge, measure: Measure) -> Float[Array, "K nx"]:
+    """Σ_j w_j K(X_j, X_i) for every i, K(x′, x) = −∇_x V(x′ − x)."""
+    force = lambda x: measure.expect(lambda other: jax.grad(bridge.interaction)(other - x))
+    return block_map(force, measure.x, block=64)
+
+
+def local(
+    population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"], u: Float[Array, " nq"]
+) -> tuple[Float[Array, "nq nq"], Float[Array, " nq"], PyTree]:
+    """M, f and ż of M q̈ = f at one point: the physics, for every representation (see the module)."""
+
+    def lagrangian(z, q):
+        mass, energy = inertia(population, bridge, z, q), sum(energies(population, bridge, z, q))
+        return 0.5 * u @ mass @ u - energy
+
+    moving, still = eqx.partition(z, moves(population, bridge, z, q))
+    whole = lambda part: eqx.combine(part, still)
+    zdot, pull = jax.vjp(lambda u: population.transport(bridge, z, q, u), u)
+    by_z, by_q = jax.grad(lambda part, q: lagrangian(whole(part), q), (0, 1))(moving, q)
+    mass, mass_rate = jax.jvp(lambda part, q: inertia(population, bridge, whole(part), q), (moving, q), (zdot, u))
+    return mass, by_q + pull(by_z)[0] - mass_rate @ u, zdot
+
+
+def moves(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> PyTree:
+    """A tree like z: whether transport moves the leaf."""
+    rate = jax.eval_shape(lambda: population.transport(bridge, z, q, jnp.zeros_like(q)))
+    return jax.tree.map(lambda r, leaf: r is not None, rate, z, is_leaf=lambda r: r is None)

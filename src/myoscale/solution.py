@@ -1,0 +1,323 @@
+"""Results: what a run computed, with the scenario that made it.
+
+Everything is a NumPy float64 array (a JAX array inside `jit`, `grad` and `vmap`), time first, then the point of the tissue.
+"""
+
+import dataclasses
+import functools
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import macro, mechanics, store
+from .drive import AbstractDrive
+from .errors import InputError
+from .model import Model, Start
+from .model.scenario import tree_float
+from .numerics import chebyshev
+from .numerics.blocks import block_map
+from .population import AbstractPopulation, Density, Ensemble, Moments
+from .population.density import Cells
+from .population.ensemble import Labels
+from .population.moments import Spread
+from .types import Array, Float, PyTree, concrete, float64
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """Everything that a run is made of: enough to run it again."""
+
+    model: Model
+    level: Any
+    start: Start
+    t1: float
+    drive: AbstractDrive
+    save: int | np.ndarray
+    tolerance: float
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Energy:
+    """The ledger of theory.md section 4, each entry (T,).
+
+    `load` and `damping` are work done since t = 0 (a prescribed motion's reaction counts as load). `balance` is what is left
+    unexplained: total − total(0) − load − damping, zero but for the integrator's error.
+    """
+
+    kinetic_tissue: Array
+    kinetic_bridges: Array
+    passive: Array
+    bridges: Array
+    pair: Array
+    load: Array
+    damping: Array
+
+    @property
+    def total(self) -> Array:
+        """Kinetic and potential energy of tissue and bridges."""
+        return self.kinetic_tissue + self.kinetic_bridges + self.passive + self.bridges + self.pair
+
+    @property
+    def balance(self) -> Array:
+        """What the ledger leaves unexplained."""
+        return self.total - self.total[0] - (self.load - self.load[0]) - (self.damping - self.damping[0])
+
+    @property
+    def drift(self) -> float:
+        """Greatest |balance|, relative to the greatest energy that the ledger holds."""
+        entries = [getattr(self, field.name) for field in dataclasses.fields(self)]
+        scale = max(float(np.max(np.abs(entry))) for entry in [*entries, self.total])
+        return float(np.max(np.abs(self.balance))) / (scale or 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stats:
+    """What a run cost and which path it took."""
+
+    path: str  # how expectations were computed
+    steps: int  # accepted and rejected
+    right_hand_sides: int
+    wall: float  # s, without compilation
+    compile: float  # s; 0 where the program was already there
+    memory: int  # bytes: arguments, results and temporaries of the compiled program
+    compression: float  # relative error bound of compressed sums; 0 where none were used
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The populations of all P points at one time; `snapshot[p]` is that of point p.
+
+    `mean` (P, nx) and `covariance` (P, nx, nx) always; `points` (P, N, nx) and `weights` (P, N) for ensembles; `edges` (one array
+    (P, cells + 1) an axis), `masses` and `density` (P, cells, …) for densities. What a representation has not is None.
+    """
+
+    kind: str  # points, density or gaussian
+    mean: np.ndarray
+    covariance: np.ndarray
+    points: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    edges: tuple[np.ndarray, ...] | None = None
+    masses: np.ndarray | None = None
+
+    @property
+    def density(self) -> np.ndarray | None:
+        """Mean density in each cell."""
+        if self.edges is None or self.masses is None:
+            return None
+        volume, leading = np.ones(()), self.masses.ndim - len(self.edges)
+        for axis, edges in enumerate(self.edges):
+            width = np.diff(edges, axis=-1)
+            volume = volume * width.reshape(*width.shape[:leading], *(-1 if k == axis else 1 for k in range(len(self.edges))))
+        return self.masses / volume
+
+    def __getitem__(self, point: int) -> "Snapshot":
+        pick = lambda value: None if value is None else value[point]
+        edges = None if self.edges is None else tuple(e[point] for e in self.edges)
+        fields = {name: pick(getattr(self, name)) for name in ("mean", "covariance", "points", "weights", "masses")}
+        return Snapshot(self.kind, edges=edges, **fields)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Solution:
+    """One model at one level from 0 to t1.
+
+    **Attributes:** `ts` (T,); `y`, `v` (T, ny); `energy`, the ledger; `force` (T, P, nq), what the bridges do to the tissue at each
+    point, inertia included; `reaction` (T, ny), what a prescribed motion takes; `residual` (T,), max |g(X_i, q) − c_i| (zero for
+    representations without labels); `singular_value` (T,), the smallest of g_x; `stats`; `scenario`.
+    """
+
+    scenario: Scenario
+    ts: Array
+    y: Array
+    v: Array
+    energy: Energy
+    force: Array
+    reaction: Array
+    residual: Array
+    singular_value: Array
+    stats: Stats
+    representation: AbstractPopulation
+    z: PyTree  # moving parts of the populations, (T, P, …)
+    labels: Labels | None  # of ensembles: X^in, c and w of every bridge, (P, N, …)
+    path: Float[Array, "K 1+ny"]  # t and y on the grid that the run recorded, a superset of ts
+
+    def __repr__(self) -> str:
+        return f"Solution({self.scenario.level.label}, t = {self.ts[0]:g} … {self.ts[-1]:g}, {len(self.ts)} times; {self.stats.path})"
+
+    @functools.cached_property
+    def stiffness(self) -> Array:
+        """(T, P, nq, nq): −∂(elastic force of the bridges)/∂q at each saved time, the populations carried along."""
+        return self._stiffness()
+
+    @float64
+    def _stiffness(self):
+        model, population = self.scenario.model, self.representation
+        states = [self._state(i) for i in range(len(self.ts))]
+        evaluate = jax.jit(lambda y, z: macro.stiffness(model, population, y, z))
+        return concrete(jnp.stack([evaluate(y, z) for y, z in zip(self.y, states, strict=True)]))
+
+    def population(self, t: float, point: int = 0) -> Snapshot:
+        """The population at one point and a saved time.
+
+        **Raises:** `InputError` for a time that was not saved or a point that the tissue does not have.
+        """
+        everyone = self.populations(t)
+        if not -len(everyone.mean) <= point < len(everyone.mean):
+            raise InputError(f"Expected a point from 0 to {len(everyone.mean) - 1}. Received {point}.")
+        return everyone[point]
+
+    @float64
+    def populations(self, t: float) -> Snapshot:
+        """The populations of all points at a saved time, P first.
+
+        **Raises:** `InputError` for a time that was not saved.
+        """
+        z = self._state(self._index(t))
+        population = self.representation
+        if isinstance(population, Density):
+            edges = jax.vmap(lambda low, high: tuple(population.edges(low, high)))(z.low, z.high)
+            y = self.y[self._index(t)]
+            mean, covariance = self._moments(y, z)
+            return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
+        if isinstance(population, Moments):
+            return _concrete_snapshot("gaussian", z.p, z.s @ jnp.swapaxes(z.s, -1, -2))
+        mean = jnp.einsum("pn,pni->pi", z.w, z.x)
+        deviation = z.x - mean[:, None]
+        covariance = jnp.einsum("pn,pni,pnj->pij", z.w, deviation, deviation)
+        return _concrete_snapshot("points", mean, covariance, points=z.x, weights=z.w)
+
+    def _moments(self, y, z):
+        model = self.scenario.model
+
+        def point(bridge, z, q):
+            measure = self.representation.measure(bridge, z, q)
+            return measure.mean, measure.covariance
+
+        return macro.over_points(model, point, z, model.tissue.kinematics(y))
+
+    def _index(self, t: float) -> int:
+        i = int(np.argmin(np.abs(self.ts - t)))
+        if abs(self.ts[i] - t) > 1e-9 * max(abs(self.ts[-1]), abs(t)):
+            raise InputError(f"Expected a saved time. Received t = {t:g}; the nearest saved one is {self.ts[i]:g}: pass save=[…] with the times you need.")
+        return i
+
+    def _state(self, i: int) -> PyTree:
+        """The populations' whole state at the i-th saved time, leading axis P."""
+        if self.labels is None:
+            return jax.tree.map(lambda a: jnp.asarray(a[i]), self.z)
+        until = np.searchsorted(self.path[:, 0], self.ts[i] * (1 + 1e-12))
+        path = np.concatenate([self.path[:until, 1:], np.asarray(self.y[i])[None]])
+        padding = 2 ** int(np.ceil(np.log2(len(path)))) - len(path)  # few lengths, few programs to compile
+        path = np.concatenate([path, np.repeat(path[-1:], padding, axis=0)])
+        positions = _follow(tree_float(self.scenario.model), tree_float(self.labels), jnp.asarray(path))
+        return Labels(positions, *map(jnp.asarray, self.labels[1:]))
+
+    def to_xarray(self):
+        """An `xarray.Dataset` of everything saved, with the scenario in its attributes."""
+        moving = {} if self.labels is not None else self.z._asdict()
+        variables = {
+            "y": (("time", "coordinate"), self.y),
+            "v": (("time", "coordinate"), self.v),
+            "force": (("time", "point", "q"), self.force),
+            "reaction": (("time", "coordinate"), self.reaction),
+            "residual": (("time",), self.residual),
+            "singular_value": (("time",), self.singular_value),
+            "path": (("path_time", "path_column"), self.path),
+            **{f"energy_{f.name}": (("time",), getattr(self.energy, f.name)) for f in dataclasses.fields(self.energy)},
+            **{f"z_{name}": (("time", "point", *(f"{name}_{k}" for k in range(a.ndim - 2))), a) for name, a in moving.items()},
+        }
+        if self.labels is not None:
+            axes = {"x": ("bridge", "x"), "c": ("bridge", "x"), "w": ("bridge",)}
+            variables |= {f"labels_{name}": (("point", *axes[name]), a) for name, a in self.labels._asdict().items()}
+        dataset = store.to_dataset(
+            variables,
+            {"title": f"myoscale: {self.scenario.level.label}", "myoscale_version": importlib.metadata.version("myoscale")},
+            scenario=self.scenario,
+            stats=self.stats,
+            representation=self.representation,
+        )
+        return dataset.assign_coords(time=("time", np.asarray(self.ts)))
+
+    def save(self, path: str | Path) -> Path:
+        """Write a NetCDF file with the results and the scenario; `load` reads it back.
+
+        **Raises:** `InputError` if the file cannot be written there.
+        """
+        return store.write(self.to_xarray(), path)
+
+
+def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
+    """Read what `Solution.save` wrote.
+
+    **Arguments:** `path`; `types`: your own classes that the scenario uses, a bridge for instance.
+
+    **Raises:** `InputError` for a file that cannot be read, is not ours, or needs a class that was not passed.
+    """
+    data = store.read(path)
+    if "scenario" not in data.attrs:
+        raise InputError(f"Expected a file written by Solution.save. Received '{path}', which holds no scenario.")
+    scenario, stats, representation = (store.typed_attribute(data, name, types) for name in ("scenario", "stats", "representation"))
+    values = {str(name): variable.values for name, variable in data.variables.items()}
+    labels = Labels(values["labels_x"], values["labels_c"], values["labels_w"]) if "labels_x" in values else None
+    kinds = {Density: Cells, Moments: Spread}
+    z = kinds[type(representation)](*(values[f"z_{f}"] for f in kinds[type(representation)]._fields)) if labels is None else None
+    same = ("y", "v", "force", "reaction", "residual", "singular_value", "path")
+    energy = Energy(**{f.name: values[f"energy_{f.name}"] for f in dataclasses.fields(Energy)})
+    return Solution(
+        scenario=scenario,
+        ts=values["time"],
+        energy=energy,
+        stats=stats,
+        representation=representation,
+        z=z,
+        labels=labels,
+        **{name: values[name] for name in same},
+    )
+
+
+def _concrete_snapshot(kind: str, mean, covariance, **fields) -> Snapshot:
+    return Snapshot(kind, concrete(mean), concrete(covariance), **concrete(fields))
+
+
+_DIRECT = 2_000  # ensembles up to this size are followed bridge by bridge
+_GRID = {1: 64, 2: 24, 3: 12}  # Chebyshev nodes an axis, by nx
+
+
+@eqx.filter_jit
+def _follow(model: Model, labels: Labels, path: Float[Array, "K ny"]) -> Float[Array, "P N nx"]:
+    """Where every bridge is at the end of a path of the tissue.
+
+    Newton's method stays on the branch by following the path. A large ensemble follows a Chebyshev grid of starting points,
+    whose interpolant is then each bridge's own first guess.
+    """
+    population = Ensemble()
+
+    def along(z: Labels) -> Labels:
+        def one(z, y):
+            q = model.tissue.kinematics(y)
+            return z._replace(x=macro.over_points(model, population.positions, z, q)), None
+
+        return jax.lax.scan(one, z, path)[0]
+
+    count, nx = labels.x.shape[1:]
+    if count <= _DIRECT:
+        return along(labels).x
+    nodes = _GRID[nx]
+    low, high = jnp.min(labels.x, 1), jnp.max(labels.x, 1)
+    corners = jax.vmap(lambda a, b: chebyshev.grid(a, b, nodes))(low, high)
+    q = model.tissue.kinematics(path[0])
+    grid = along(macro.over_points(model, population.start, corners, jnp.zeros(corners.shape[:2]), q)).x
+
+    def own(bridge, z, grid, low, high, q):
+        guess = lambda x: chebyshev.interpolate(grid, x, low, high, nodes)
+        place = lambda point: mechanics.extension(bridge, point.c, q, guess(point.x))
+        return block_map(place, z)
+
+    return macro.over_points(model, own, labels, grid, low, high, model.tissue.kinematics(path[-1]))

@@ -1,0 +1,46 @@
+"""Array types and the precision every computation runs in.
+
+myoscale computes in float64. JAX's default is float32 and its switch is global, so each public
+entry point runs inside JAX's own *scoped* switch (`float64`): nobody's configuration changes.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+__all__ = ["Array", "ArrayLike", "Float", "PyTree", "Scalar", "as_float", "concrete", "float64", "is_traced"]
+
+Scalar = float | Float[Array, ""] | Float[np.ndarray, ""]
+
+_Args = ParamSpec("_Args")
+_Result = TypeVar("_Result")
+
+
+def float64(function: Callable[_Args, _Result]) -> Callable[_Args, _Result]:
+    """Run `function` with JAX in float64, whatever the caller's configuration."""
+
+    @functools.wraps(function)
+    def in_float64(*args: _Args.args, **kwargs: _Args.kwargs) -> _Result:
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return in_float64
+
+
+def is_traced(tree: PyTree) -> bool:
+    """Whether any leaf is a JAX tracer, that is: we run inside `jit`, `grad` or `vmap`."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def as_float(value: ArrayLike) -> Array | np.ndarray:
+    """A float64 NumPy array (JAX's own constructor would round to float32 outside `float64`); tracers unchanged."""
+    return value if is_traced(value) else np.asarray(value, np.float64)  # type: ignore[return-value]
+
+
+def concrete(tree: PyTree) -> PyTree:
+    """Device arrays to NumPy arrays (which stay float64 everywhere); tracers are left alone."""
+    return jax.tree.map(lambda a: a if is_traced(a) or not isinstance(a, jax.Array) else np.asarray(a), tree)
