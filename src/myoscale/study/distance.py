@@ -120,7 +120,8 @@ class Gaussian:
         covariance = np.atleast_2d(_finite("Gaussian.covariance", covariance, (0, 2)))
         n = len(mean)
         _expect(covariance.shape == (n, n), f"Gaussian.covariance of shape {(n, n)} to match the mean", f"shape {covariance.shape}")
-        good = np.allclose(covariance, covariance.T, rtol=0, atol=1e-12 * np.abs(covariance).max()) and np.linalg.eigvalsh(covariance).min() > 0
+        symmetric = np.abs(covariance - covariance.T).max() <= 1e-12 * np.abs(covariance).max()
+        good = symmetric and np.linalg.eigvalsh(covariance).min() > 0
         _expect(good, "a symmetric positive definite Gaussian.covariance", f"{covariance.tolist()}; for a point mass use Points")
         self.nx, self.mean, self.covariance = n, mean, covariance
 
