@@ -1,0 +1,54 @@
+"""Multi-scale muscle models by kinetic theory: write a cross-bridge model once, run it at every scale.
+
+Names are imported when first used, so that the command line can print help without waiting for JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+_HOMES = {
+    "drive": ("Free", "Length", "QuasiStatic"),
+    "errors": ("InputError", "MyoscaleError", "SingularConstraintError", "StoppedError"),
+    "levels": ("Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"),
+    "model": (
+        "AbstractBridge",
+        "AbstractLaw",
+        "AbstractTissue",
+        "Mixture",
+        "Model",
+        "MultivariateNormal",
+        "Normal",
+        "Stacked",
+        "Start",
+        "Tabulated",
+        "Uniform",
+    ),
+    "solution": ("Snapshot", "Solution", "load"),
+    "solve": ("solve",),
+    "tissue": ("ChainTissue", "DeformationGradient", "Displacement", "LumpedTissue", "RotationStretch", "SpringMass"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+        globals()[name] = value  # also hides a module of the same name, as `solve`
+        return value
+    raise AttributeError(f"module 'myoscale' has no attribute '{name}'")
+
+
+def __dir__():
+    return __all__
+
+
+if TYPE_CHECKING:
+    from .drive import Free, Length, QuasiStatic
+    from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
+    from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
+    from .model import AbstractBridge, AbstractLaw, AbstractTissue, Mixture, Model, MultivariateNormal, Normal, Stacked, Start, Tabulated, Uniform
+    from .solution import Snapshot, Solution, load
+    from .solve import solve
+    from .tissue import ChainTissue, DeformationGradient, Displacement, LumpedTissue, RotationStretch, SpringMass

@@ -337,12 +337,13 @@ def compiled(function: Callable[..., Any], costs: _Costs) -> Callable[..., Any]:
                 result, shape["static"] = eqx.partition(function(*eqx.combine(dynamic, static)), eqx.is_array)
                 return result
 
-            _programs[key] = jax.jit(run).lower(dynamic).compile(), shape["static"]
+            program = jax.jit(run).lower(dynamic).compile()
+            sizes = program.memory_analysis()
+            memory = sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes if sizes else 0
+            _programs[key] = program, shape["static"], memory
             costs.compile += time.perf_counter() - began
-        program, static_result = _programs[key]
-        sizes = program.memory_analysis()
-        if sizes is not None:
-            costs.memory = max(costs.memory, sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes)
+        program, static_result, memory = _programs[key]
+        costs.memory = max(costs.memory, memory)
         return eqx.combine(jax.block_until_ready(program(dynamic)), static_result)
 
     return call

@@ -21,7 +21,7 @@ from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
 MAX_STEPS = 200_000  # in one stretch
-_LOCAL = 1e-2  # local error allowed, as a fraction of the tolerance asked of the solution
+_LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
 
 
 class Problem(NamedTuple):
@@ -182,7 +182,7 @@ def field(t, motion, args):
 
 def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""], max_steps: int = MAX_STEPS) -> Outcome:
     """Integrate from `state` to the last of the times `ts`, recording at each."""
-    local = _LOCAL * problem.tolerance
+    local = jnp.maximum(_LOCAL * problem.tolerance, 1e-14)
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         Tracked(diffrax.Dopri8()),
