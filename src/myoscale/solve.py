@@ -14,7 +14,7 @@ from . import macro
 from .drive import AbstractDrive, Free, Length, QuasiStatic
 from .errors import InputError, SingularConstraintError, StoppedError
 from .levels import AbstractLevel, Reduced
-from .levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, equilibrium, singular_values, split, stretch
+from .levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, equilibrium, rank_margin, split, stretch
 from .macro import Motion
 from .model import Model, Start
 from .model.checks import check_model
@@ -28,7 +28,6 @@ Progress = Callable[[str, float], None]  # what is being done, and the fraction 
 
 _WATCHED = 201  # times at which every run is recorded and watched, whatever is saved
 _STRETCHES = 20  # a run is integrated in so many pieces: progress is shown and Ctrl-C obeyed between them
-_SINGULAR = 1e-4  # of the greatest singular value at the start
 _GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
 _COMPRESSION = 1e-2  # error allowed in a compressed sum, as a fraction of the tolerance
 _STAGES = 13  # right-hand sides in a step of Dopri8
@@ -157,7 +156,7 @@ class _Begun(eqx.Module):
 
     population: AbstractPopulation
     state: State
-    floor: Array
+    margin: tuple[Array, Array]  # `side` and `floor` of the `Problem`
     labels: Labels | None
 
 
@@ -173,13 +172,13 @@ def _begin(model: Model, level: AbstractLevel, start: Start, drive: AbstractDriv
         points, weights = jax.vmap(lambda x, w: compress(x, w, grid))(labels.x, labels.w)
         population = Ensemble(grid)
         z = macro.over_points(model, population.start, points, weights, q)
-    floor = _SINGULAR * jnp.max(singular_values(model, population, y, z)[1])
+    margin = rank_margin(model, population, y, z)
     moving, still = split(model, population, y, z)
     zero = jnp.zeros(())
     state = State(zero, Motion(y, v, moving, zero, zero), still)
     if isinstance(drive, QuasiStatic) and model.tissue.damping is None:
-        state = equilibrium(Problem(model, population, drive, jnp.asarray(1e-10), floor), state)
-    return _Begun(population, state, floor, labels)
+        state = equilibrium(Problem(model, population, drive, jnp.asarray(1e-10), *margin), state)
+    return _Begun(population, state, margin, labels)
 
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
@@ -188,7 +187,7 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
         raise InputError("myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True).")
     model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
     begun = _begin(model, scenario.level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
-    problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), begun.floor)
+    problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
     grid = jnp.asarray(_grid(times, scenario.t1))
     outcome = stretch(problem, begun.state, grid, grid[1] / 10, _DIFFERENTIABLE_STEPS)
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)
@@ -210,7 +209,7 @@ class _Run:
         self.progress(f"{word}: compiling", 0.0)
         key = jax.random.key(scenario.seed)
         begun = compiled(_begin, costs)(model, scenario.level, start, drive, key, scenario.seed, grid)
-        problem = Problem(model, begun.population, drive, tolerance, begun.floor)
+        problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
         times = _grid(self.times, t1)
         pieces = np.array_split(times, _STRETCHES)
         longest = max(map(len, pieces))
@@ -261,7 +260,7 @@ class _Run:
         solution = self._solution(begun, times, records, costs)
         t, weak, level = float(outcome.state.t), outcome.weakest, self.scenario.level
         value, point, bridge = float(weak.singular_value), int(weak.point), int(weak.bridge)
-        if outcome.singular or value < 100 * float(begun.floor):
+        if outcome.singular or value < 100 * float(begun.margin[1]):
             raise SingularConstraintError(
                 f"{level.label} stops at t = {t:.6g}: the constraint of {_who(begun.population, bridge)} at point {point} lost rank, "
                 f"the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. "

@@ -20,6 +20,7 @@ from ..numerics.blocks import block_map
 from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
+SINGULAR = 1e-4  # g_x is singular below this fraction of the greatest singular value at the start
 MAX_STEPS = 200_000  # in one stretch
 _LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
 
@@ -31,6 +32,7 @@ class Problem(NamedTuple):
     population: AbstractPopulation
     drive: AbstractDrive
     tolerance: Float[Array, ""]
+    side: Float[Array, ""]  # sign of det g_x of every bridge at the start; 0 where it differs from bridge to bridge
     floor: Float[Array, ""]  # g_x is singular below this singular value
 
 
@@ -78,22 +80,29 @@ class Outcome(NamedTuple):
     steps: Array
 
 
-def weakest(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Weakest:
-    """Smallest singular value of g_x over everything the populations represent."""
-    x, values = singular_values(model, population, y, z)
+def weakest(problem: Problem, y: Array, z: PyTree) -> Weakest:
+    """Smallest singular value of g_x over everything the populations represent; negative beyond a loss of rank."""
+    x, values = singular_values(problem.model, problem.population, y, z)
+    values = jnp.where(problem.side == 0, jnp.abs(values), problem.side * values)
     p, i = jnp.unravel_index(jnp.argmin(values), values.shape)
     return Weakest(values[p, i], p, i, x[p, i])
 
 
 def singular_values(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> tuple[Array, Array]:
-    """Everything the populations represent, (P, K, nx), and the smallest singular value of g_x there; 0 where it is not a number."""
+    """Everything the populations represent, (P, K, nx), and the smallest singular value of g_x there with the sign of det g_x."""
 
     def point(bridge, z, q):
         x = population.probes(z, bridge, q)
-        values = block_map(lambda x: small.smallest_singular_value(mechanics.jacobians(bridge, x, q)[0]), x)
-        return x, jnp.where(jnp.isnan(values), 0.0, values)
+        return x, block_map(lambda x: small.signed_singular_value(mechanics.jacobians(bridge, x, q)[0]), x)
 
     return macro.over_points(model, point, z, model.tissue.kinematics(y))
+
+
+def rank_margin(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> tuple[Array, Array]:
+    """`side` and `floor` of a `Problem` that starts here."""
+    _, values = singular_values(model, population, y, z)
+    side = jnp.where(jnp.all(values > 0), 1.0, jnp.where(jnp.all(values < 0), -1.0, 0.0))
+    return side, SINGULAR * jnp.max(jnp.abs(values))
 
 
 def equilibrium(problem: Problem, state: State) -> State:
@@ -158,10 +167,10 @@ class Tracked(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
         y, _ = macro.prescribe(problem.drive, t1, motion.y, motion.v)
         whole = eqx.combine(z, still)
         memory = refresh(problem, y, whole)
-        near = weakest(problem.model, problem.population, y, eqx.combine(memory, whole)).singular_value < problem.floor
-        lost = ~kept | ~_finite(memory)
+        margin = weakest(problem, y, eqx.combine(memory, whole)).singular_value
+        lost = ~kept | ~_finite(memory) | (margin < 0)
         error = jax.tree.map(lambda e: jnp.where(lost, jnp.inf, e), error)  # rejects the step
-        result = diffrax.RESULTS.where(near, diffrax.RESULTS.event_occurred, result)
+        result = diffrax.RESULTS.where(margin < problem.floor, diffrax.RESULTS.singular, result)
         return motion, error, dense, (inner, memory), result
 
     def func(self, terms, t0, y0, args):
@@ -192,7 +201,7 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
         state.motion,
         (problem, state.still),
         saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=ts), diffrax.SubSaveAt(t1=True)], solver_state=True),
-        stepsize_controller=diffrax.PIDController(rtol=local, atol=local, dtmin=1e-14 * jnp.abs(ts[-1])),
+        stepsize_controller=diffrax.PIDController(rtol=local, atol=local, dtmin=1e-13 * ts[-1]),
         max_steps=max_steps,
         throw=False,
     )
@@ -205,8 +214,8 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
     return Outcome(
         state=State(time, motion, still),
         record=observe(problem, state, ts, saved),
-        weakest=weakest(problem.model, problem.population, y, whole),
-        singular=solution.result == diffrax.RESULTS.event_occurred,
+        weakest=weakest(problem, y, whole),
+        singular=solution.result == diffrax.RESULTS.singular,
         finished=solution.result == diffrax.RESULTS.successful,
         steps=jnp.asarray(solution.stats["num_steps"]),
     )
@@ -240,7 +249,7 @@ def record(problem: Problem, t: Array, motion: Motion, still: PyTree) -> Record:
         _, _, force, reaction = macro.balance(model, population, drive, t, y, v, z)
     energies = macro.ledger(model, population, drive, y, v, z)
     residual, compression = _exactness(problem, y, v, z)
-    value = weakest(model, population, y, z).singular_value
+    value = weakest(problem, y, z).singular_value
     return Record(y, v, motion.z, motion.load, motion.damping, energies, force, reaction, residual, value, compression)
 
 

@@ -28,11 +28,21 @@ def solve(a: Float[Array, "n n"], b: Float[Array, " n"]) -> Float[Array, " n"]:
     return inverse(a) @ b if a.shape[0] <= 3 else jnp.linalg.solve(a, b)
 
 
-def smallest_singular_value(a: Float[Array, "n n"]) -> Float[Array, ""]:
-    """Smallest singular value, exact for n = 1, else its lower bound 1/‖a⁻¹‖_F (tight to √n)."""
+def determinant(a: Float[Array, "n n"]) -> Float[Array, ""]:
+    """det a."""
+    n = a.shape[0]
+    if n == 1:
+        return a[0, 0]
+    if n == 2:
+        return a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
+    return a[0] @ jnp.cross(a[1], a[2]) if n == 3 else jnp.linalg.det(a)
+
+
+def signed_singular_value(a: Float[Array, "n n"]) -> Float[Array, ""]:
+    """The smallest singular value with the sign of det a: exact for n = 1, else its lower bound 1/‖a⁻¹‖_F (tight to √n)."""
     if a.shape[0] == 1:
-        return jnp.abs(a[0, 0])
-    return 1.0 / jnp.linalg.norm(inverse(a))
+        return a[0, 0]
+    return jnp.sign(determinant(a)) / jnp.linalg.norm(inverse(a))
 
 
 def cholesky(a: Float[Array, "n n"]) -> Float[Array, "n n"]:
