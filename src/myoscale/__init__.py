@@ -24,7 +24,7 @@ _HOMES = {
         "Uniform",
     ),
     "solution": ("Snapshot", "Solution", "load"),
-    "solve": ("solve",),
+    "run": ("solve",),
     "tissue": ("ChainTissue", "DeformationGradient", "Displacement", "LumpedTissue", "RotationStretch", "SpringMass"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -35,7 +35,7 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 def __getattr__(name: str):
     if name in _HOME:
         value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-        globals()[name] = value  # also hides a module of the same name, as `solve`
+        globals()[name] = value
         return value
     raise AttributeError(f"module 'myoscale' has no attribute '{name}'")
 
@@ -50,5 +50,5 @@ if TYPE_CHECKING:
     from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
     from .model import AbstractBridge, AbstractLaw, AbstractTissue, Mixture, Model, MultivariateNormal, Normal, Stacked, Start, Tabulated, Uniform
     from .solution import Snapshot, Solution, load
-    from .solve import solve
+    from .run import solve
     from .tissue import ChainTissue, DeformationGradient, Displacement, LumpedTissue, RotationStretch, SpringMass

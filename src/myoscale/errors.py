@@ -28,6 +28,10 @@ class StoppedError(MyoscaleError):
         self.solution = solution
 
 
+class InterruptedRun(StoppedError, KeyboardInterrupt):  # noqa: N818
+    """Ctrl-C during a run: a `KeyboardInterrupt` that carries the results so far."""
+
+
 class SingularConstraintError(StoppedError):
     """The constraint lost rank: g_x of some bridge became singular (theory section 7, example 4).
 

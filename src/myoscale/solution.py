@@ -22,9 +22,9 @@ from .model import Model, Start
 from .model.scenario import tree_float
 from .numerics import chebyshev
 from .numerics.blocks import block_map
-from .population import AbstractPopulation, Density, Ensemble, Moments
+from .population import AbstractPopulation, Density, Ensemble, Measure, Moments
 from .population.density import Cells
-from .population.ensemble import Labels
+from .population.ensemble import Particles
 from .population.moments import Spread
 from .types import Array, Float, PyTree, concrete, float64
 
@@ -145,7 +145,8 @@ class Solution:
     stats: Stats
     representation: AbstractPopulation
     z: PyTree  # moving parts of the populations, (T, P, …)
-    labels: Labels | None  # of ensembles: X^in, c and w of every bridge, (P, N, …)
+    origin: Array  # y where the particles were placed, (ny,)
+    particles: Particles | None  # of ensembles: where every bridge started
     path: Float[Array, "K 1+ny"]  # t and y on the grid that the run recorded, a superset of ts
 
     def __repr__(self) -> str:
@@ -179,28 +180,20 @@ class Solution:
 
         **Raises:** `InputError` for a time that was not saved.
         """
-        z = self._state(self._index(t))
-        population = self.representation
-        if isinstance(population, Density):
-            edges = jax.vmap(lambda low, high: tuple(population.edges(low, high)))(z.low, z.high)
-            y = self.y[self._index(t)]
-            mean, covariance = self._moments(y, z)
-            return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
+        i = self._index(t)
+        if self.particles is not None:
+            x, w = self._positions(i), self.particles.w
+            if w is None:
+                w = np.broadcast_to(1.0 / x.shape[1], x.shape[:2])  # takes no memory
+            mean, covariance = jax.jit(jax.vmap(lambda x, w: _moments(Measure(x, w))))(x, w)
+            return _concrete_snapshot("points", mean, covariance, points=x, weights=w)
+        z, population, model = self._state(i), self.representation, self.scenario.model
         if isinstance(population, Moments):
             return _concrete_snapshot("gaussian", z.p, z.s @ jnp.swapaxes(z.s, -1, -2))
-        mean = jnp.einsum("pn,pni->pi", z.w, z.x)
-        deviation = z.x - mean[:, None]
-        covariance = jnp.einsum("pn,pni,pnj->pij", z.w, deviation, deviation)
-        return _concrete_snapshot("points", mean, covariance, points=z.x, weights=z.w)
-
-    def _moments(self, y, z):
-        model = self.scenario.model
-
-        def point(bridge, z, q):
-            measure = self.representation.measure(bridge, z, q)
-            return measure.mean, measure.covariance
-
-        return macro.over_points(model, point, z, model.tissue.kinematics(y))
+        edges = jax.vmap(lambda low, high: tuple(population.edges(low, high)))(z.low, z.high)
+        point = lambda bridge, z, q: _moments(population.measure(bridge, z, q))
+        mean, covariance = macro.over_points(model, point, z, model.tissue.kinematics(self.y[i]))
+        return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
 
     def _index(self, t: float) -> int:
         i = int(np.argmin(np.abs(self.ts - t)))
@@ -210,18 +203,24 @@ class Solution:
 
     def _state(self, i: int) -> PyTree:
         """The populations' whole state at the i-th saved time, leading axis P."""
-        if self.labels is None:
+        if self.particles is None:
             return jax.tree.map(lambda a: jnp.asarray(a[i]), self.z)
+        model, (x, w) = self.scenario.model, self.particles
+        w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else jnp.asarray(w)
+        labels = macro.over_points(model, Ensemble().start, jnp.asarray(x), w, model.tissue.kinematics(jnp.asarray(self.origin)))
+        return labels._replace(x=self._positions(i))
+
+    def _positions(self, i: int) -> Array:
+        """Every bridge at the i-th saved time, (P, N, nx)."""
         until = np.searchsorted(self.path[:, 0], self.ts[i] * (1 + 1e-12))
         path = np.concatenate([self.path[:until, 1:], np.asarray(self.y[i])[None]])
         padding = 2 ** int(np.ceil(np.log2(len(path)))) - len(path)  # few lengths, few programs to compile
         path = np.concatenate([path, np.repeat(path[-1:], padding, axis=0)])
-        positions = _follow(tree_float(self.scenario.model), tree_float(self.labels), jnp.asarray(path))
-        return Labels(positions, *map(jnp.asarray, self.labels[1:]))
+        return _follow(tree_float(self.scenario.model), *tree_float((self.particles.x, self.origin, path)))
 
     def to_xarray(self):
         """An `xarray.Dataset` of everything saved, with the scenario in its attributes."""
-        moving = {} if self.labels is not None else self.z._asdict()
+        moving = {} if self.particles is not None else self.z._asdict()
         variables = {
             "y": (("time", "coordinate"), self.y),
             "v": (("time", "coordinate"), self.v),
@@ -230,12 +229,14 @@ class Solution:
             "residual": (("time",), self.residual),
             "singular_value": (("time",), self.singular_value),
             "path": (("path_time", "path_column"), self.path),
+            "origin": (("coordinate",), self.origin),
             **{f"energy_{f.name}": (("time",), getattr(self.energy, f.name)) for f in dataclasses.fields(self.energy)},
             **{f"z_{name}": (("time", "point", *(f"{name}_{k}" for k in range(a.ndim - 2))), a) for name, a in moving.items()},
         }
-        if self.labels is not None:
-            axes = {"x": ("bridge", "x"), "c": ("bridge", "x"), "w": ("bridge",)}
-            variables |= {f"labels_{name}": (("point", *axes[name]), a) for name, a in self.labels._asdict().items()}
+        if self.particles is not None:
+            variables["particles_x"] = (("point", "bridge", "x"), self.particles.x)
+            if self.particles.w is not None:
+                variables["particles_w"] = (("point", "bridge"), self.particles.w)
         dataset = store.to_dataset(
             variables,
             {"title": f"myoscale: {self.scenario.level.label}", "myoscale_version": importlib.metadata.version("myoscale")},
@@ -253,6 +254,11 @@ class Solution:
         return store.write(self.to_xarray(), path)
 
 
+def _moments(measure: Measure) -> tuple[Array, Array]:
+    """Mean and covariance."""
+    return measure.mean, measure.covariance
+
+
 def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
     """Read what `Solution.save` wrote.
 
@@ -265,10 +271,10 @@ def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
         raise InputError(f"Expected a file written by Solution.save. Received '{path}', which holds no scenario.")
     scenario, stats, representation = (store.typed_attribute(data, name, types) for name in ("scenario", "stats", "representation"))
     values = {str(name): variable.values for name, variable in data.variables.items()}
-    labels = Labels(values["labels_x"], values["labels_c"], values["labels_w"]) if "labels_x" in values else None
+    particles = Particles(values["particles_x"], values.get("particles_w")) if "particles_x" in values else None
     kinds = {Density: Cells, Moments: Spread}
-    z = kinds[type(representation)](*(values[f"z_{f}"] for f in kinds[type(representation)]._fields)) if labels is None else None
-    same = ("y", "v", "force", "reaction", "residual", "singular_value", "path")
+    z = kinds[type(representation)](*(values[f"z_{f}"] for f in kinds[type(representation)]._fields)) if particles is None else None
+    same = ("y", "v", "force", "reaction", "residual", "singular_value", "path", "origin")
     energy = Energy(**{f.name: values[f"energy_{f.name}"] for f in dataclasses.fields(Energy)})
     return Solution(
         scenario=scenario,
@@ -277,7 +283,7 @@ def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
         stats=stats,
         representation=representation,
         z=z,
-        labels=labels,
+        particles=particles,
         **{name: values[name] for name in same},
     )
 
@@ -291,33 +297,33 @@ _GRID = {1: 64, 2: 24, 3: 12}  # Chebyshev nodes an axis, by nx
 
 
 @eqx.filter_jit
-def _follow(model: Model, labels: Labels, path: Float[Array, "K ny"]) -> Float[Array, "P N nx"]:
-    """Where every bridge is at the end of a path of the tissue.
+def _follow(model: Model, x: Float[Array, "P N nx"], origin: Float[Array, " ny"], path: Float[Array, "K ny"]) -> Float[Array, "P N nx"]:
+    """Where bridges that started at x end on a path of the tissue.
 
     Newton's method stays on the branch by following the path. A large ensemble follows a Chebyshev grid of starting points,
     whose interpolant is then each bridge's own first guess.
     """
-    population = Ensemble()
+    start, end = model.tissue.kinematics(origin), model.tissue.kinematics(path[-1])
+    count, nx = x.shape[1:]
 
-    def along(z: Labels) -> Labels:
+    def along(x):
         def one(z, y):
-            q = model.tissue.kinematics(y)
-            return z._replace(x=macro.over_points(model, population.positions, z, q)), None
+            return z._replace(x=macro.over_points(model, Ensemble().positions, z, model.tissue.kinematics(y))), None
 
-        return jax.lax.scan(one, z, path)[0]
+        z = macro.over_points(model, Ensemble().start, x, jnp.zeros(x.shape[:2]), start)
+        return jax.lax.scan(one, z, path)[0].x
 
-    count, nx = labels.x.shape[1:]
     if count <= _DIRECT:
-        return along(labels).x
+        return along(x)
     nodes = _GRID[nx]
-    low, high = jnp.min(labels.x, 1), jnp.max(labels.x, 1)
-    corners = jax.vmap(lambda a, b: chebyshev.grid(a, b, nodes))(low, high)
-    q = model.tissue.kinematics(path[0])
-    grid = along(macro.over_points(model, population.start, corners, jnp.zeros(corners.shape[:2]), q)).x
+    low, high = jnp.min(x, 1), jnp.max(x, 1)
+    grid = along(jax.vmap(lambda a, b: chebyshev.grid(a, b, nodes))(low, high))
 
-    def own(bridge, z, grid, low, high, q):
-        guess = lambda x: chebyshev.interpolate(grid, x, low, high, nodes)
-        place = lambda point: mechanics.extension(bridge, point.c, q, guess(point.x))
-        return block_map(place, z)
+    def own(bridge, x, grid, low, high, start, end):
+        def place(x):
+            guess = chebyshev.interpolate(grid, x, low, high, nodes)
+            return mechanics.extension(bridge, bridge.constraint(x, start), end, guess)
 
-    return macro.over_points(model, own, labels, grid, low, high, model.tissue.kinematics(path[-1]))
+        return block_map(place, x)
+
+    return macro.over_points(model, own, x, grid, low, high, start, end)

@@ -4,10 +4,12 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
 
+from .. import macro
 from ..errors import InputError
 from ..model import AbstractLaw, Model, Start
-from ..population import AbstractPopulation
+from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
 
@@ -30,6 +32,21 @@ class AbstractLevel(eqx.Module):
         self, model: Model, start: Start, q: Float[Array, "P nq"], key: Array, seed: int
     ) -> tuple[AbstractPopulation, PyTree]:
         """The representation, and its state at each point of the tissue (leading axis P)."""
+
+
+class AbstractPointLevel(AbstractLevel):
+    """A level whose populations are weighted points on their constraint."""
+
+    @abc.abstractmethod
+    def points(self, start: Start, points: int, key: Array, seed: int) -> tuple[Array, Array | None]:
+        """Starting extensions (P, N, nx) and weights (P, N), None if all are equal."""
+
+    def begin(self, model, start, q, key, seed):
+        """Label the points."""
+        population = Ensemble()
+        x, w = self.points(start, q.shape[0], key, seed)
+        w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
+        return population, macro.over_points(model, population.start, x, w, q)
 
 
 def need_law(level: AbstractLevel, start: Start, remedy: str) -> AbstractLaw:

@@ -6,13 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .. import macro
 from ..errors import InputError
-from ..population import Ensemble
-from .base import AbstractLevel, need_law
+from .base import AbstractPointLevel, need_law
 
 
-class Characteristics(AbstractLevel):
+class Characteristics(AbstractPointLevel):
     """The mean field on `nodes` Gauss nodes of the start's law, in total; in nx dimensions a number k^nx.
 
     Spectrally accurate where Φ, F₁ and W₁ are smooth over the law.
@@ -37,9 +35,7 @@ class Characteristics(AbstractLevel):
         """Nodes need a law, and as many as its rule can have."""
         need_law(self, start, "use Reduced() to move exactly these points.").nodes(int(self.nodes))
 
-    def begin(self, model, start, q, key, seed):
-        """Nodes and weights of the law, labelled at every point."""
+    def points(self, start, points, key, seed):
+        """Nodes and weights of the law, the same at every point."""
         x, w = start.x.nodes(int(self.nodes))
-        spread = lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape))
-        population = Ensemble()
-        return population, macro.over_points(model, population.start, spread(x), spread(w), q)
+        return tuple(jnp.broadcast_to(a, (points, *a.shape)) for a in (x, w))

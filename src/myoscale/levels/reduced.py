@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
-from .. import macro
 from ..errors import InputError, nearest
-from ..model import AbstractLaw, Start
-from ..population import Ensemble
-from .base import AbstractLevel
+from ..model import AbstractLaw
+from ..types import Array
+from .base import AbstractPointLevel
 
 
 class Sampling(enum.StrEnum):
@@ -24,7 +23,7 @@ class Sampling(enum.StrEnum):
     SOBOL = "sobol"  # scrambled Sobol points: observables like N^{-1} up to logarithms
 
 
-class Reduced(AbstractLevel):
+class Reduced(AbstractPointLevel):
     """N weighted particles at each point of the tissue, drawn from the start's law or given by it.
 
     **Arguments:** `n`: number of particles a point; left out if the start gives points. `sampling`: `Sampling.RANDOM`, `QUANTILE`
@@ -65,28 +64,31 @@ class Reduced(AbstractLevel):
         if self.n not in (None, given):
             raise InputError(f"Reduced({self.n}) does not fit the {given} points that Start.x gives: say Reduced(), or give a law to draw from.")
 
-    def begin(self, model, start, q, key, seed):
-        """Draw (or take) the particles and label them."""
-        x, w = self._points(start, q.shape[0], key, seed)
-        population = Ensemble()
-        return population, macro.over_points(model, population.start, x, w, q)
-
-    def _points(self, start: Start, points: int, key, seed: int):
+    def points(self, start, points, key, seed):
+        """Draw the particles, or take those that the start gives."""
         if not isinstance(start.x, AbstractLaw):
-            return start.points(points)
+            x, w = start.points(points)
+            return x, None if start.weights is None else w
         law, n = start.x, self.n
         if self.sampling is Sampling.RANDOM:
-            x = jnp.stack([law.sample(k, n) for k in jax.random.split(key, points)])
-        elif self.sampling is Sampling.QUANTILE:
-            x = jnp.broadcast_to(law.transform((np.arange(n)[:, None] + 0.5) / n), (points, n, 1))
-        else:
-            x = jnp.stack([law.transform(_sobol(n, law.dim, seed + p)) for p in range(points)])
-        return x, jnp.full((points, n), 1.0 / n)
+            return jnp.stack([_draw(law, k, n) for k in jax.random.split(key, points)]), None
+        if self.sampling is Sampling.QUANTILE:
+            return jnp.broadcast_to(law.transform((np.arange(n)[:, None] + 0.5) / n), (points, n, 1)), None
+        return jnp.stack([law.transform(_sobol(n, law.dim, seed + p)) for p in range(points)]), None
+
+
+_BLOCK = 2**20  # draws at a time, so that their temporaries stay small beside the particles
+
+
+def _draw(law: AbstractLaw, key: Array, n: int) -> Array:
+    blocks = -(-n // _BLOCK)
+    if blocks == 1:
+        return law.sample(key, n)
+    size = -(-n // blocks)
+    return jax.lax.map(lambda k: law.sample(k, size), jax.random.split(key, blocks)).reshape(-1, law.nx)[:n]
 
 
 def _sobol(n: int, dim: int, seed: int) -> np.ndarray:
     """n scrambled Sobol points inside the open unit cube."""
     cube = qmc.Sobol(dim, rng=np.random.default_rng(seed)).random_base2(int(np.ceil(np.log2(n))) if n > 1 else 0)[:n]
     return np.clip(cube, 2.0**-54, 1.0 - 2.0**-53)
-
-

@@ -33,8 +33,8 @@ def grid(low: Float[Array, " n"], high: Float[Array, " n"], count: int) -> Float
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
 
 
-def weights(x: Float[Array, "N n"], w: Float[Array, " N"], low: Array, high: Array, count: int) -> Float[Array, " K"]:
-    """W_k of the grid, for points x with weights w inside the box."""
+def weights(x: Float[Array, "N n"], w: Float[Array, " N"] | None, low: Array, high: Array, count: int) -> Float[Array, " K"]:
+    """W_k of the grid, for points x inside the box, with weights w (equal if None)."""
     half = jnp.where(high > low, (high - low) / 2, 1.0)
 
     def polynomials(s):  # T_0 … T_{count−1} at the points of a block, (count, n)
@@ -42,11 +42,14 @@ def weights(x: Float[Array, "N n"], w: Float[Array, " N"], low: Array, high: Arr
             before, now = pair
             return (now, 2 * s * now - before), before
 
-        return jax.lax.scan(next_one, (jnp.ones_like(s), s), None, length=count)[1]
+        return jax.lax.scan(next_one, (jnp.ones_like(s), s), None, length=count, unroll=8)[1]
+
+    total_count = x.shape[0]
 
     def moments(part):
         x, w = part
-        tensor = polynomials((x[:, 0] - (high[0] + low[0]) / 2) / half[0]) * w
+        tensor = polynomials((x[:, 0] - (high[0] + low[0]) / 2) / half[0])
+        tensor = tensor / total_count if w is None else tensor * w
         if x.shape[1] == 1:
             return jnp.sum(tensor, -1)
         for axis in range(1, x.shape[1] - 1):

@@ -39,8 +39,8 @@ class Measure(eqx.Module):
     @property
     def covariance(self) -> Float[Array, "nx nx"]:
         """∫ (x − mean)(x − mean)ᵀ dμ."""
-        deviation = self.x - self.mean
-        return (self.w[:, None] * deviation).T @ deviation
+        mean = self.mean
+        return self.expect(lambda x: jnp.outer(x - mean, x - mean))
 
 
 class AbstractPopulation(eqx.Module):

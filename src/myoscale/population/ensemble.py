@@ -89,7 +89,14 @@ class Ensemble(AbstractPopulation):
         return mass, force, Labels(None, None, None)
 
 
-def compress(x: Float[Array, "N nx"], w: Float[Array, " N"], count: int) -> tuple[Float[Array, "K nx"], Float[Array, " K"]]:
+class Particles(NamedTuple):
+    """Where every bridge started (P, N, nx), and its weight (P, N) if they are not all equal."""
+
+    x: Array
+    w: Array | None
+
+
+def compress(x: Float[Array, "N nx"], w: Float[Array, " N"] | None, count: int) -> tuple[Float[Array, "K nx"], Float[Array, " K"]]:
     """A Chebyshev grid of starting points, with weights, whose sums are those of the ensemble to `Ensemble.exactness`.
 
     Every function that the dynamics sum over bridges is smooth in where the bridge started, so a few dozen labels an axis

@@ -12,15 +12,15 @@ import numpy as np
 
 from . import macro
 from .drive import AbstractDrive, Free, Length, QuasiStatic
-from .errors import InputError, SingularConstraintError, StoppedError
-from .levels import AbstractLevel, Reduced
+from .errors import InputError, InterruptedRun, SingularConstraintError, StoppedError
+from .levels import AbstractLevel, AbstractPointLevel, Reduced
 from .levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, equilibrium, rank_margin, split, stretch
 from .macro import Motion
 from .model import Model, Start
 from .model.checks import check_model
 from .model.scenario import tree_float
 from .population import AbstractPopulation, Density, Ensemble, Moments
-from .population.ensemble import Labels, compress
+from .population.ensemble import Particles, compress
 from .solution import Energy, Scenario, Solution, Stats
 from .types import Array, ArrayLike, concrete, float64, is_traced
 
@@ -72,11 +72,16 @@ def solve(
     if traced:
         return _solve_traced(scenario, times)
     run = _Run(scenario, times, progress or (lambda word, fraction: None))
-    for grid in (*_compressible(scenario), 0):
-        solution = run(grid)
+    for grid in _compressible(scenario):
+        try:
+            solution = run(grid)
+        except InterruptedRun:
+            raise
+        except StoppedError:
+            continue  # labels cannot say which bridge it was
         if solution.stats.compression <= _COMPRESSION * tolerance:
             return solution
-    raise AssertionError("an uncompressed run has no compression error")
+    return run(0)
 
 
 def _check(scenario: Scenario) -> np.ndarray:
@@ -157,7 +162,8 @@ class _Begun(eqx.Module):
     population: AbstractPopulation
     state: State
     margin: tuple[Array, Array]  # `side` and `floor` of the `Problem`
-    labels: Labels | None
+    origin: Array  # y where the particles were placed
+    particles: Particles | None
 
 
 def _begin(model: Model, level: AbstractLevel, start: Start, drive: AbstractDrive, key: Array, seed: int, grid: int) -> _Begun:
@@ -166,19 +172,20 @@ def _begin(model: Model, level: AbstractLevel, start: Start, drive: AbstractDriv
     vector = lambda value: jnp.broadcast_to(jnp.asarray(value, float), (ny,))
     y, v = macro.prescribe(drive, jnp.zeros(()), vector(start.y), vector(start.v))
     q = model.tissue.kinematics(y)
-    population, z = level.begin(model, start, q, key, seed)
-    labels = z if isinstance(population, Ensemble) else None
-    if grid and labels is not None:
-        points, weights = jax.vmap(lambda x, w: compress(x, w, grid))(labels.x, labels.w)
+    particles = Particles(*level.points(start, q.shape[0], key, seed)) if isinstance(level, AbstractPointLevel) else None
+    if grid and particles is not None:
+        points, weights = jax.vmap(lambda particles: compress(*particles, grid))(particles)
         population = Ensemble(grid)
         z = macro.over_points(model, population.start, points, weights, q)
+    else:
+        population, z = level.begin(model, start, q, key, seed)
     margin = rank_margin(model, population, y, z)
     moving, still = split(model, population, y, z)
     zero = jnp.zeros(())
     state = State(zero, Motion(y, v, moving, zero, zero), still)
     if isinstance(drive, QuasiStatic) and model.tissue.damping is None:
         state = equilibrium(Problem(model, population, drive, jnp.asarray(1e-10), *margin), state)
-    return _Begun(population, state, margin, labels)
+    return _Begun(population, state, margin, y, particles)
 
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
@@ -219,8 +226,9 @@ class _Run:
             program = compiled(stretch, costs)
             try:
                 outcome = program(problem, state, jnp.asarray(ts), jnp.asarray(min(dt0, ts[-1] - float(state.t))))
-            except KeyboardInterrupt:
-                raise StoppedError(f"Interrupted at t = {float(state.t):g} of {t1:g}.", self._solution(begun, times, records, costs)) from None
+            except KeyboardInterrupt as interrupt:
+                kept = self._solution(begun, times, records, costs)
+                raise InterruptedRun(f"Interrupted at t = {float(state.t):g} of {t1:g}; the results so far are kept.", kept) from interrupt
             records.append(jax.tree.map(lambda a, n=len(piece): np.asarray(a)[:n], outcome.record))
             costs.steps += int(outcome.steps)
             if not outcome.finished:
@@ -243,7 +251,7 @@ class _Run:
         if not len(kept):
             return None
         grid = begun.population.grid if isinstance(begun.population, Ensemble) else 0
-        path = f"sums compressed to {grid} Chebyshev labels an axis" if grid else "every bridge" if begun.labels is not None else "every cell" if isinstance(begun.population, Density) else "every node"
+        path = f"sums compressed to {grid} Chebyshev labels an axis" if grid else "every bridge" if begun.particles is not None else "every cell" if isinstance(begun.population, Density) else "every node"
         stats = Stats(
             path=path,
             steps=costs.steps,
@@ -300,9 +308,10 @@ def _assemble(scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: _B
         residual=kept.residual,
         singular_value=kept.singular_value,
         stats=stats,
-        representation=Ensemble() if begun.labels is not None else begun.population,
-        z=None if begun.labels is not None else kept.z,
-        labels=begun.labels,
+        representation=Ensemble() if begun.particles is not None else begun.population,
+        z=None if begun.particles is not None else kept.z,
+        origin=begun.origin,
+        particles=begun.particles,
         path=(np if isinstance(record.y, np.ndarray) else jnp).concatenate([grid[:, None], record.y], axis=1),
     )
 
