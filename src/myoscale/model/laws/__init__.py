@@ -10,7 +10,8 @@ function the masses of the cells of a grid. All of it is differentiable in the p
 numpy constants. Calls belong inside `jax.enable_x64(True)`; nothing here sets it. Not here: laws that move
 (populations do), fits to data.
 
-References: M. Rosenblatt, Ann. Math. Stat. 23 (1952) 470; G. H. Golub, J. H. Welsch, Math. Comp. 23 (1969) 221.
+References: M. Rosenblatt, Ann. Math. Stat. 23 (1952) 470; G. H. Golub & J. H. Welsch, Math. Comp. 23
+(1969) 221.
 """
 
 from myoscale.model.laws.base import AbstractLaw as AbstractLaw

@@ -104,12 +104,9 @@ class Mixture(AbstractLaw):
         if self.nx > 1:
             per_axis(n, self.nx, len(self.laws))
         counts = shares(n, len(self.laws), "component of the mixture")
-        x, w = zip(
-            *[law.nodes(int(count)) for law, count in zip(self.laws, counts, strict=True)], strict=True
-        )
-        return jnp.concatenate(x), jnp.concatenate(
-            [share * w for share, w in zip(self._weights(), w, strict=True)]
-        )
+        rules = [law.nodes(int(count)) for law, count in zip(self.laws, counts, strict=True)]
+        w = [share * w for share, (_, w) in zip(self._weights(), rules, strict=True)]
+        return jnp.concatenate([x for x, _ in rules]), jnp.concatenate(w)
 
     def pdf(self, x):
         return self._average([law.pdf(x) for law in self.laws])
