@@ -214,6 +214,17 @@ def test_density_integrates_to_one_and_has_the_mean(name):
     np.testing.assert_allclose(np.tensordot(mass, x, law.nx), mean, atol=1e-8)
 
 
+def test_density_is_zero_outside_the_support():
+    outside = np.array([[-1e-9], [2.25 + 1e-9], [50.0]])
+    for law in (
+        Uniform(0.0, 2.25),
+        Tabulated(*TABLE),
+        Mixture([Uniform(0, 1), Uniform(1, 2.25)], [0.5, 0.5]),
+    ):
+        np.testing.assert_array_equal(law.pdf(outside), 0.0)
+    assert float(Uniform([0, 0], [1, 1]).pdf(np.array([0.5, 1.5]))) == 0.0
+
+
 def test_normal_densities_against_scipy():
     x = np.random.default_rng(0).normal([1.0, 2.0, 3.0], size=(4, 5, 3))
     want = stats.multivariate_normal([1.0, 2.0, 3.0], Q3).pdf(x)
@@ -270,7 +281,8 @@ def test_cell_masses_keep_both_tails(name):
 
 def test_masses_of_a_thin_right_tail_are_relatively_accurate():
     table = Tabulated([0.0, 1.0, 2.0, 2.5, 3.0], [0.0, 1 - 1.5e-20, 1e-20, 1e-20, 1e-20])
-    np.testing.assert_allclose(table.cell_masses(np.array([2.0, 2.25, 3.0]))[0], 2.5e-21, rtol=1e-12)
+    masses = table.cell_masses(np.array([2.0, 2.25, 2.75, 3.0]))
+    np.testing.assert_allclose(masses, [2.5e-21, 5e-21, 2.5e-21], rtol=1e-12)
     mixture = Mixture([Normal(0.0, 1.0), Normal(0.0, 0.1)], [0.25, 0.75])
     np.testing.assert_allclose(
         mixture.cell_masses(np.array([9.0, 10.0]))[0], 0.25 * stats.norm.sf(9.0), rtol=1e-4
@@ -317,7 +329,16 @@ def test_derivatives_in_every_parameter_and_in_u_against_finite_differences(name
     def points(leaves, u):
         law = jax.tree.unflatten(treedef, leaves)
         x, w = law.nodes(n)
-        return jnp.concatenate([jnp.sin(law.transform(u)).ravel(), x.ravel(), w, law.pdf(x), law.mean()])
+        return jnp.concatenate(
+            [
+                jnp.sin(law.transform(u)).ravel(),
+                x.ravel(),
+                w,
+                law.pdf(x),
+                law.mean(),
+                law.covariance().ravel(),
+            ]
+        )
 
     forward = jax.jit(lambda arguments, direction: jax.jvp(points, arguments, direction))
     backward = jax.jit(jax.grad(lambda *arguments: jnp.sum(points(*arguments)), (0, 1)))
@@ -346,7 +367,11 @@ def test_derivatives_in_every_parameter_and_in_u_against_finite_differences(name
 
 def test_quantile_where_the_density_vanishes_is_finite_with_finite_derivatives():
     table, gap = Tabulated(*TABLE), Mixture([Uniform(0, 1), Uniform(2, 3)], [0.5, 0.5])
-    for law in (table, gap):  # half of the mass lies left of a gap: at u = ½ the point is its left end
+    for law in (
+        table,
+        Mixture([table], [1.0]),
+        gap,
+    ):  # half of the mass lies left of a gap: at u = ½ the point is its left end
         x, slope = jax.vjp(law.transform, jnp.array([[0.5]]))
         np.testing.assert_allclose(x, [[1.0]], rtol=1e-12)
         assert np.all(np.isfinite(slope(jnp.ones((1, 1)))[0]))
