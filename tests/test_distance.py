@@ -44,10 +44,17 @@ def brute_force(a, b, lo, hi, n=10_000):
 # Closed forms
 
 
-@pytest.mark.parametrize(("m", "s"), [(0.3, 1), (1e-9, 1), (1e4, 1), (0, 2), (0, 1e-3), (0.5, 2), (-3, 0.1), (0.01, 1.01), (-8, 30)])
+@pytest.mark.parametrize(
+    ("m", "s"),
+    [(0.3, 1), (1e-9, 1), (1e4, 1), (0, 2), (0, 1e-3), (0.5, 2), (-3, 0.1), (0.01, 1.01), (-8, 30)],
+)
 def test_two_gaussians_are_a_folded_normal_apart(m, s):
     d = s - 1  # the quantiles differ by m + d z
-    expected = abs(m) if d == 0 else abs(d) * np.sqrt(2 / np.pi) * np.exp(-((m / d) ** 2) / 2) + abs(m) * (2 * ndtr(abs(m / d)) - 1)
+    expected = (
+        abs(m)
+        if d == 0
+        else abs(d) * np.sqrt(2 / np.pi) * np.exp(-((m / d) ** 2) / 2) + abs(m) * (2 * ndtr(abs(m / d)) - 1)
+    )
     assert wasserstein(NORMAL, Gaussian(m, s**2)) == pytest.approx(expected, rel=1e-14, abs=1e-15 * max(1, s))
 
 
@@ -62,18 +69,27 @@ def test_point_mass_against_gaussian_is_the_mean_absolute_deviation(a, scale):
 @pytest.mark.parametrize("shift", [1e-6, 0.1, 0.77, 5.0])
 def test_shifted_uniform_table(n, shift):
     edges = np.linspace(0, 1, n + 1)
-    assert wasserstein(Table(edges, [1 / n] * n), Table(edges + shift, [1 / n] * n)) == pytest.approx(shift, rel=1e-15, abs=1e-15)
+    assert wasserstein(Table(edges, [1 / n] * n), Table(edges + shift, [1 / n] * n)) == pytest.approx(
+        shift, rel=1e-15, abs=1e-15
+    )
 
 
 def test_uniform_table_against_its_mid_points():
     for n in (1, 7, 1000):
-        assert wasserstein(Table([0.0, 1.0], [1.0]), Points((np.arange(n) + 0.5) / n)) == pytest.approx(1 / (4 * n), rel=1e-12)
+        assert wasserstein(Table([0.0, 1.0], [1.0]), Points((np.arange(n) + 0.5) / n)) == pytest.approx(
+            1 / (4 * n), rel=1e-12
+        )
 
 
 def test_a_far_outlier_costs_no_digits():
     # Both keep 1e-6 of mass at 1e6: over that length the rounding of F ≈ 1, not of 1 − F, would leave 1e-10.
     rng = np.random.default_rng(0)
-    x, y, v, w = rng.normal(size=50), rng.normal(size=50), rng.dirichlet(np.ones(50)), rng.dirichlet(np.ones(50))
+    x, y, v, w = (
+        rng.normal(size=50),
+        rng.normal(size=50),
+        rng.dirichlet(np.ones(50)),
+        rng.dirichlet(np.ones(50)),
+    )
     a, b = (Points(np.append(z, 1e6), np.append(u * (1 - 1e-6), 1e-6)) for z, u in ((x, v), (y, w)))
     assert wasserstein(a, b) == pytest.approx((1 - 1e-6) * wasserstein_distance(x, y, v, w), abs=1e-14)
 
@@ -110,7 +126,9 @@ def test_many_quantile_points_lose_no_digits():
 @pytest.mark.parametrize("seed", range(12))
 def test_coarse_tables_with_several_crossings_in_a_cell(seed):
     rng = np.random.default_rng(seed)
-    a, b = (Table(np.sort(rng.uniform(-3, 3, n + 1)), rng.dirichlet(np.full(n, 2.0))) for n in (3 + seed % 5, 4 + seed % 4))
+    a, b = (
+        Table(np.sort(rng.uniform(-3, 3, n + 1)), rng.dirichlet(np.full(n, 2.0))) for n in (3 + seed % 5, 4 + seed % 4)
+    )
     c, p = Gaussian(rng.normal(), rng.uniform(0.2, 2)), Points(rng.normal(size=6), rng.dirichlet(np.ones(6)))
     for left, right in ((a, b), (a, c), (a, p)):
         assert wasserstein(left, right) == pytest.approx(brute_force(left, right, -14, 14), abs=1e-8)
@@ -128,13 +146,18 @@ def test_pairs_of_crossings_between_breaks_are_found(smooth):
 
 def test_three_crossings_inside_one_cell_are_found():
     # On [1, 2] the table is an S of chord 0.8 and the uniform a line of slope 0.87 through its middle: D' has one sign at both ends.
-    s_shape, line = Table([0.0, 1.0, 2.0, 3.0], [0.1, 0.8, 0.1]), Table(1.5 + np.array([-0.5, 0.5]) / 0.87, [1.0])
+    s_shape, line = (
+        Table([0.0, 1.0, 2.0, 3.0], [0.1, 0.8, 0.1]),
+        Table(1.5 + np.array([-0.5, 0.5]) / 0.87, [1.0]),
+    )
     signs = np.sign(cdf(s_shape, [1.0, 1.45, 1.55, 2.0]) - cdf(line, [1.0, 1.45, 1.55, 2.0]))
     assert signs.tolist() == [1, -1, 1, -1]
     assert wasserstein(s_shape, line) == pytest.approx(brute_force(s_shape, line, 0, 3), abs=1e-10)
 
 
-@pytest.mark.parametrize("measure", [Gaussian(0.3, 1.7), tabulate(truncated_normal, -1, 2, 5)], ids=["gaussian", "table"])
+@pytest.mark.parametrize(
+    "measure", [Gaussian(0.3, 1.7), tabulate(truncated_normal, -1, 2, 5)], ids=["gaussian", "table"]
+)
 def test_derivatives_that_locate_the_crossings_are_derivatives(measure):
     curve, x, d = measure._curve(), np.linspace(-0.95, 1.93, 37), 1e-5
     i = np.searchsorted(curve.breaks, x, "right")
@@ -218,7 +241,9 @@ def test_symmetry_and_triangle_inequality(a, b, c):
 def test_translation_and_scale_equivariance(a, b, shift, scale):
     d = wasserstein(a, b)
     assume(d > 1e-6)
-    assert wasserstein(moved(a, shift, scale), moved(b, shift, scale)) == pytest.approx(scale * d, abs=1e-13 * (1 + scale) * 10)
+    assert wasserstein(moved(a, shift, scale), moved(b, shift, scale)) == pytest.approx(
+        scale * d, abs=1e-13 * (1 + scale) * 10
+    )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -234,7 +259,9 @@ def test_a_translate_is_the_translation_apart(a, shift):
 def test_points_on_the_line_match_scipy(sizes):
     rng = np.random.default_rng(0)
     (x, v), (y, w) = ((rng.normal(size=k).round(1), rng.dirichlet(np.ones(k))) for k in sizes)  # rounding makes ties
-    assert wasserstein(Points(x, v), Points(y[:, None], w)) == pytest.approx(wasserstein_distance(x, y, v, w), abs=1e-14)
+    assert wasserstein(Points(x, v), Points(y[:, None], w)) == pytest.approx(
+        wasserstein_distance(x, y, v, w), abs=1e-14
+    )
 
 
 def test_intervals_in_several_chunks():
@@ -246,7 +273,12 @@ def test_intervals_in_several_chunks():
 @pytest.mark.parametrize("nx", [2, 3])
 def test_points_in_several_dimensions_match_pot(nx):
     rng = np.random.default_rng(nx)
-    x, y, v, w = rng.normal(size=(60, nx)), rng.normal(size=(80, nx)), rng.dirichlet(np.ones(60)), rng.dirichlet(np.ones(80))
+    x, y, v, w = (
+        rng.normal(size=(60, nx)),
+        rng.normal(size=(80, nx)),
+        rng.dirichlet(np.ones(60)),
+        rng.dirichlet(np.ones(80)),
+    )
     expected = ot.emd2(v, w, np.linalg.norm(x[:, None] - y, axis=2))
     assert wasserstein(Points(x, v), Points(y, w)) == pytest.approx(expected, abs=1e-12)
 

@@ -39,9 +39,7 @@ def package_modules() -> set[type[eqx.Module]]:
         value
         for name in module_names()
         for value in vars(importlib.import_module(name)).values()
-        if inspect.isclass(value)
-        and issubclass(value, eqx.Module)
-        and value.__module__.partition(".")[0] == "myoscale"
+        if inspect.isclass(value) and issubclass(value, eqx.Module) and value.__module__.partition(".")[0] == "myoscale"
     }
 
 
@@ -126,9 +124,7 @@ def test_import_leaves_jax_settings_alone(x64):
 
 def test_shapes_are_checked_here():
     """Without the hook of `conftest.py`, every wrong shape in the package would pass unseen."""
-    loaders = {
-        name: type(importlib.import_module(name).__spec__.loader).__module__ for name in module_names()
-    }
+    loaders = {name: type(importlib.import_module(name).__spec__.loader).__module__ for name in module_names()}
     assert not {n: m for n, m in loaders.items() if not m.startswith("jaxtyping")}
 
 

@@ -229,9 +229,7 @@ def test_normal_densities_against_scipy():
     x = np.random.default_rng(0).normal([1.0, 2.0, 3.0], size=(4, 5, 3))
     want = stats.multivariate_normal([1.0, 2.0, 3.0], Q3).pdf(x)
     np.testing.assert_allclose(MultivariateNormal([1.0, 2.0, 3.0], Q3).pdf(x), want, rtol=1e-12)
-    np.testing.assert_allclose(
-        Normal(0.4, 0.3).pdf(x[..., :1]), stats.norm(0.4, 0.3).pdf(x[..., 0]), rtol=1e-12
-    )
+    np.testing.assert_allclose(Normal(0.4, 0.3).pdf(x[..., :1]), stats.norm(0.4, 0.3).pdf(x[..., 0]), rtol=1e-12)
 
 
 @each_law_on_the_line
@@ -266,15 +264,11 @@ def test_points_and_distribution_function_are_inverse(name):
 def test_cell_masses_keep_both_tails(name):
     law, (cdf, sf) = LAWS[name][0], reference_cdf(name)
     edges = np.linspace(-5.0, 5.0, 201)
-    masses, median = compiled(
-        lambda law: (law.cell_masses(edges), law.transform(np.array([[0.5]]))[0, 0]), law
-    )
+    masses, median = compiled(lambda law: (law.cell_masses(edges), law.transform(np.array([[0.5]]))[0, 0]), law)
     want = np.where(edges[:-1] < median, np.diff(cdf(edges)), -np.diff(sf(edges)))
     assert masses.shape == (200,) and np.all(masses >= 0)
     np.testing.assert_allclose(masses, want, rtol=0, atol=1e-15)
-    if (
-        "tabulated" not in name and "mixture" not in name
-    ):  # scipy's triangles have no accurate survival function
+    if "tabulated" not in name and "mixture" not in name:  # scipy's triangles have no accurate survival function
         seen = want > 1e-100
         np.testing.assert_allclose(masses[seen], want[seen], rtol=1e-11)
 
@@ -284,9 +278,7 @@ def test_masses_of_a_thin_right_tail_are_relatively_accurate():
     masses = table.cell_masses(np.array([2.0, 2.25, 2.75, 3.0]))
     np.testing.assert_allclose(masses, [2.5e-21, 5e-21, 2.5e-21], rtol=1e-12)
     mixture = Mixture([Normal(0.0, 1.0), Normal(0.0, 0.1)], [0.25, 0.75])
-    np.testing.assert_allclose(
-        mixture.cell_masses(np.array([9.0, 10.0]))[0], 0.25 * stats.norm.sf(9.0), rtol=1e-4
-    )
+    np.testing.assert_allclose(mixture.cell_masses(np.array([9.0, 10.0]))[0], 0.25 * stats.norm.sf(9.0), rtol=1e-4)
 
 
 @pytest.mark.parametrize("gap", [0.0, 2.0, 50.0])
@@ -309,9 +301,7 @@ def test_mixture_quantile_against_brute_force_bisection(gap):
 
 def test_distribution_functions_are_for_the_line():
     for call in (Normal([0.0, 0.0], [1.0, 1.0]).cdf, Uniform([0, 0], [1, 1]).cell_masses):
-        with pytest.raises(
-            ValueError, match=r"nx = 1 for a distribution function\. Received nx = 2; use pdf"
-        ):
+        with pytest.raises(ValueError, match=r"nx = 1 for a distribution function\. Received nx = 2; use pdf"):
             call(np.zeros(3))
 
 
@@ -352,16 +342,12 @@ def test_derivatives_in_every_parameter_and_in_u_against_finite_differences(name
             direction = direction[0], jnp.cos(jnp.arange(u.size, dtype=float)).reshape(u.shape)
         arguments = leaves, jnp.asarray(u)
         got = forward(arguments, direction)[1]
-        ahead, back = (
-            points(*jax.tree.map(lambda a, d, h=h: a + h * d, arguments, direction)) for h in (1e-5, -1e-5)
-        )
+        ahead, back = (points(*jax.tree.map(lambda a, d, h=h: a + h * d, arguments, direction)) for h in (1e-5, -1e-5))
         want = (ahead - back) / 2e-5
         assert np.any(np.abs(want) > 1e-3)
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
         reverse = backward(*arguments)
-        paired = sum(
-            jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(reverse), jax.tree.leaves(direction), strict=True)
-        )
+        paired = sum(jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(reverse), jax.tree.leaves(direction), strict=True))
         np.testing.assert_allclose(paired, jnp.sum(got), rtol=1e-9, atol=1e-9)
 
 
@@ -397,9 +383,7 @@ def test_one_compilation_and_vmap_serve_all_parameters_of_a_law(name):
 
 def test_python_float_leaves_and_construction_inside_transforms():
     plain = eqx.tree_at(lambda law: (law.p, law.std), Normal(0.4, 0.3), (0.4, 0.3))
-    np.testing.assert_array_equal(
-        plain.transform(np.array([[0.2]])), Normal(0.4, 0.3).transform(np.array([[0.2]]))
-    )
+    np.testing.assert_array_equal(plain.transform(np.array([[0.2]])), Normal(0.4, 0.3).transform(np.array([[0.2]])))
     np.testing.assert_allclose(jax.jit(lambda law: law.nodes(3)[0])(plain), plain.nodes(3)[0], rtol=1e-14)
     mixed = Mixture((plain, Uniform(0, 1)), [0.5, 0.5])
     assert np.isfinite(mixed.transform(np.array([[0.2]]))).all()
@@ -411,9 +395,7 @@ def test_python_float_leaves_and_construction_inside_transforms():
     stds = jnp.array([0.1, 0.2, -1.0])  # traced: not looked at
     means = jax.vmap(lambda s: Mixture([Normal(s, s), Uniform(0.0, s)], jnp.stack([s, 1 - s])).mean())(stds)
     np.testing.assert_allclose(means[:, 0], stds * stds + (1 - stds) * stds / 2, rtol=1e-14)
-    slope = jax.grad(lambda s: jnp.sum(MultivariateNormal([0.0, 0.0], [[s, 0.0], [0.0, 1.0]]).covariance()))(
-        2.0
-    )
+    slope = jax.grad(lambda s: jnp.sum(MultivariateNormal([0.0, 0.0], [[s, 0.0], [0.0, 1.0]]).covariance()))(2.0)
     assert slope == 1.0
 
 

@@ -25,11 +25,18 @@ _HOMES = {
     ),
     "solution": ("Snapshot", "Solution", "load"),
     "run": ("solve",),
-    "tissue": ("ChainTissue", "DeformationGradient", "Displacement", "LumpedTissue", "RotationStretch", "SpringMass"),
+    "tissue": (
+        "ChainTissue",
+        "DeformationGradient",
+        "Displacement",
+        "LumpedTissue",
+        "RotationStretch",
+        "SpringMass",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str):
@@ -48,7 +55,26 @@ if TYPE_CHECKING:
     from .drive import Free, Length, QuasiStatic
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
-    from .model import AbstractBridge, AbstractLaw, AbstractTissue, Mixture, Model, MultivariateNormal, Normal, Stacked, Start, Tabulated, Uniform
-    from .solution import Snapshot, Solution, load
+    from .model import (
+        AbstractBridge,
+        AbstractLaw,
+        AbstractTissue,
+        Mixture,
+        Model,
+        MultivariateNormal,
+        Normal,
+        Stacked,
+        Start,
+        Tabulated,
+        Uniform,
+    )
     from .run import solve
-    from .tissue import ChainTissue, DeformationGradient, Displacement, LumpedTissue, RotationStretch, SpringMass
+    from .solution import Snapshot, Solution, load
+    from .tissue import (
+        ChainTissue,
+        DeformationGradient,
+        Displacement,
+        LumpedTissue,
+        RotationStretch,
+        SpringMass,
+    )

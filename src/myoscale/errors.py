@@ -28,7 +28,7 @@ class StoppedError(MyoscaleError):
         self.solution = solution
 
 
-class InterruptedRun(StoppedError, KeyboardInterrupt):  # noqa: N818
+class InterruptedRun(StoppedError, KeyboardInterrupt):
     """Ctrl-C during a run: a `KeyboardInterrupt` that carries the results so far."""
 
 
@@ -38,9 +38,7 @@ class SingularConstraintError(StoppedError):
     **Attributes:** `time`, `point`, `bridge` (indices) and `singular_value`, the smallest one of g_x there.
     """
 
-    def __init__(
-        self, message: str, solution: Any, *, time: float, point: int, bridge: int, singular_value: float
-    ):
+    def __init__(self, message: str, solution: Any, *, time: float, point: int, bridge: int, singular_value: float):
         super().__init__(message, solution)
         self.time, self.point, self.bridge, self.singular_value = time, point, bridge, singular_value
 

@@ -54,14 +54,24 @@ def kinematics(model: Model, y: Array, v: Array) -> tuple[Array, Array, Array]:
     return q, u, bias
 
 
-def balance(model: Model, population: AbstractPopulation, drive: AbstractDrive, t: Array, y: Array, v: Array, z: PyTree) -> Balance:
+def balance(
+    model: Model,
+    population: AbstractPopulation,
+    drive: AbstractDrive,
+    t: Array,
+    y: Array,
+    v: Array,
+    z: PyTree,
+) -> Balance:
     """ÿ and ż at one instant."""
     tissue = model.tissue
     q, u, bias = kinematics(model, y, v)
     mass, force, rate = over_points(model, population.local, z, q, u)
     total = jnp.asarray(tissue.mass_matrix) + tissue.assemble(y, mass)
     free = force - jnp.einsum("pij,pj->pi", mass, bias)
-    right = tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.loading(), t, y.size)
+    right = (
+        tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.loading(), t, y.size)
+    )
     if isinstance(drive, Length):
         acceleration, reaction = _prescribed(total, right, drive, t)
     else:
@@ -98,7 +108,9 @@ def damping_matrix(model: Model) -> Float[Array, "ny ny"]:
     return jnp.zeros((ny, ny)) if damping is None else jnp.reshape(jnp.asarray(damping), (ny, ny))
 
 
-def vector_field(model: Model, population: AbstractPopulation, drive: AbstractDrive, t: Array, motion: Motion, z: PyTree) -> Motion:
+def vector_field(
+    model: Model, population: AbstractPopulation, drive: AbstractDrive, t: Array, motion: Motion, z: PyTree
+) -> Motion:
     """d(motion)/dt; `z` holds the populations whole, moving parts included."""
     y, v = prescribe(drive, t, motion.y, motion.v)
     if isinstance(drive, QuasiStatic):
@@ -117,7 +129,9 @@ def static_force(model: Model, population: AbstractPopulation, y: Array, z: PyTr
     return model.tissue.pull(y, force) - jax.grad(model.tissue.energy)(y)
 
 
-def quasi_static_rate(model: Model, population: AbstractPopulation, drive: AbstractDrive, t: Array, y: Array, z: PyTree) -> tuple[Array, PyTree]:
+def quasi_static_rate(
+    model: Model, population: AbstractPopulation, drive: AbstractDrive, t: Array, y: Array, z: PyTree
+) -> tuple[Array, PyTree]:
     """ẏ and ż that keep equilibrium: D ẏ = R(y, z, t) with damping, else the time derivative of R = 0.
 
     Without damping K ẏ = ℓ̇, K the tangent stiffness with the populations carried along.
@@ -129,7 +143,9 @@ def quasi_static_rate(model: Model, population: AbstractPopulation, drive: Abstr
         v = small.solve(damping_matrix(model), residual)
         return v, carry(v)
     _, load_rate, _ = rates(drive.loading(), t, y.size)
-    stiffness = -jax.vmap(lambda e: carried(lambda y, z: static_force(model, population, y, z), y, z, e, carry(e)), out_axes=1)(jnp.eye(y.size))
+    stiffness = -jax.vmap(
+        lambda e: carried(lambda y, z: static_force(model, population, y, z), y, z, e, carry(e)), out_axes=1
+    )(jnp.eye(y.size))
     v = small.solve(stiffness, load_rate)
     return v, carry(v)
 

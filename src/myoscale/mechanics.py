@@ -32,7 +32,11 @@ def flow(bridge: AbstractBridge, x: Float[Array, " nx"], q: Float[Array, " nq"])
 
 
 def curvature(
-    bridge: AbstractBridge, x: Float[Array, " nx"], q: Float[Array, " nq"], dx: Float[Array, " nx"], u: Float[Array, " nq"]
+    bridge: AbstractBridge,
+    x: Float[Array, " nx"],
+    q: Float[Array, " nq"],
+    dx: Float[Array, " nx"],
+    u: Float[Array, " nq"],
 ) -> Float[Array, " nx"]:
     """h = d²/ds² g(x + s dx, q + s u) at s = 0, by two nested forward derivatives."""
     along = lambda a, b: jax.jvp(bridge.constraint, (a, b), (dx, u))[1]
@@ -83,9 +87,7 @@ def extension(
 
     # Reverse mode cannot pass through the loop; by the implicit function theorem it need not.
     fixed = jax.tree.map(jax.lax.stop_gradient, (bridge, c, q))
-    x, _, _ = jax.lax.while_loop(
-        lambda s: s[1] & (s[2] < _ITERATIONS), search, (jax.lax.stop_gradient(guess), True, 0)
-    )
+    x, _, _ = jax.lax.while_loop(lambda s: s[1] & (s[2] < _ITERATIONS), search, (jax.lax.stop_gradient(guess), True, 0))
     near = newton(bridge, c, q, x)
     root = newton(bridge, c, q, near)
     settled = jnp.max(jnp.abs(root - near)) <= _LOOSE * (1.0 + jnp.max(jnp.abs(root)))

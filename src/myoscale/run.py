@@ -14,7 +14,17 @@ from . import macro
 from .drive import AbstractDrive, Free, Length, QuasiStatic
 from .errors import InputError, InterruptedRun, SingularConstraintError, StoppedError
 from .levels import AbstractLevel, AbstractPointLevel, Reduced
-from .levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, equilibrium, rank_margin, split, stretch
+from .levels.integrate import (
+    MAX_STEPS,
+    Outcome,
+    Problem,
+    Record,
+    State,
+    equilibrium,
+    rank_margin,
+    split,
+    stretch,
+)
 from .macro import Motion
 from .model import Model, Start
 from .model.checks import check_model
@@ -95,7 +105,9 @@ def _check(scenario: Scenario) -> np.ndarray:
     check_model(scenario.model, start)
     if not _positive(t1):
         raise InputError(f"Expected t1 > 0, the end of the run. Received {t1!r}.")
-    if not is_traced(scenario.tolerance) and not (_positive(scenario.tolerance) and 1e-13 <= scenario.tolerance <= 1e-2):
+    if not is_traced(scenario.tolerance) and not (
+        _positive(scenario.tolerance) and 1e-13 <= scenario.tolerance <= 1e-2
+    ):
         raise InputError(f"Expected tolerance between 1e-13 and 1e-2. Received {scenario.tolerance!r}.")
     if not isinstance(scenario.seed, int | np.integer):
         raise InputError(f"Expected seed to be a whole number. Received {scenario.seed!r}.")
@@ -107,15 +119,21 @@ def _check(scenario: Scenario) -> np.ndarray:
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and np.isfinite(value) and value > 0
+    return (
+        isinstance(value, int | float | np.number) and not isinstance(value, bool) and np.isfinite(value) and value > 0
+    )
 
 
 def _check_drive(drive: AbstractDrive, model: Model, t1: float) -> None:
     ny = model.tissue.ny
     named = {"load": (drive.loading(), ny)}
     if isinstance(drive, Length):
-        if any(not -ny <= dof < ny for dof in drive.dofs or ()) or len(set(drive.indices(ny))) != len(drive.indices(ny)):
-            raise InputError(f"Expected Length.dofs to be different coordinates from 0 to {ny - 1}. Received {drive.dofs}.")
+        if any(not -ny <= dof < ny for dof in drive.dofs or ()) or len(set(drive.indices(ny))) != len(
+            drive.indices(ny)
+        ):
+            raise InputError(
+                f"Expected Length.dofs to be different coordinates from 0 to {ny - 1}. Received {drive.dofs}."
+            )
         named["Length.y"] = (drive.y, len(drive.indices(ny)))
     for name, (function, size) in named.items():
         for t in (0.0, t1) if function is not None else ():
@@ -125,7 +143,9 @@ def _check_drive(drive: AbstractDrive, model: Model, t1: float) -> None:
     if isinstance(drive, QuasiStatic) and model.tissue.damping is not None:
         damping = np.asarray(macro.damping_matrix(model))
         if np.linalg.matrix_rank(damping) < ny:
-            raise InputError("QuasiStatic with damping expected it to act on every coordinate (D invertible). Received a singular D: add to it, or leave damping None.")
+            raise InputError(
+                "QuasiStatic with damping expected it to act on every coordinate (D invertible). Received a singular D: add to it, or leave damping None."
+            )
 
 
 def _times(save: int | ArrayLike, t1: float) -> np.ndarray:
@@ -134,8 +154,17 @@ def _times(save: int | ArrayLike, t1: float) -> np.ndarray:
             raise InputError(f"Expected save ≥ 2 times (the start and the end). Received {save}.")
         return np.linspace(0.0, t1, int(save))
     times = np.atleast_1d(np.asarray(save, float))
-    if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > t1:
-        raise InputError(f"Expected save to be a count or increasing times from 0 to t1 = {t1:g}. Received {save!r:.80}.")
+    if (
+        times.ndim != 1
+        or not times.size
+        or not np.isfinite(times).all()
+        or (np.diff(times) <= 0).any()
+        or times[0] < 0
+        or times[-1] > t1
+    ):
+        raise InputError(
+            f"Expected save to be a count or increasing times from 0 to t1 = {t1:g}. Received {save!r:.80}."
+        )
     return times
 
 
@@ -166,13 +195,17 @@ class _Begun(eqx.Module):
     particles: Particles | None
 
 
-def _begin(model: Model, level: AbstractLevel, start: Start, drive: AbstractDrive, key: Array, seed: int, grid: int) -> _Begun:
+def _begin(
+    model: Model, level: AbstractLevel, start: Start, drive: AbstractDrive, key: Array, seed: int, grid: int
+) -> _Begun:
     """Build populations and state at t = 0."""
     ny = model.tissue.ny
     vector = lambda value: jnp.broadcast_to(jnp.asarray(value, float), (ny,))
     y, v = macro.prescribe(drive, jnp.zeros(()), vector(start.y), vector(start.v))
     q = model.tissue.kinematics(y)
-    particles = Particles(*level.points(start, q.shape[0], key, seed)) if isinstance(level, AbstractPointLevel) else None
+    particles = (
+        Particles(*level.points(start, q.shape[0], key, seed)) if isinstance(level, AbstractPointLevel) else None
+    )
     if grid and particles is not None:
         points, weights = jax.vmap(lambda particles: compress(*particles, grid))(particles)
         population = Ensemble(grid)
@@ -191,7 +224,9 @@ def _begin(model: Model, level: AbstractLevel, start: Start, drive: AbstractDriv
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
     """The run as one differentiable program."""
     if not jax.config.jax_enable_x64:
-        raise InputError("myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True).")
+        raise InputError(
+            "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
+        )
     model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
     begun = _begin(model, scenario.level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
     problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
@@ -228,7 +263,9 @@ class _Run:
                 outcome = program(problem, state, jnp.asarray(ts), jnp.asarray(min(dt0, ts[-1] - float(state.t))))
             except KeyboardInterrupt as interrupt:
                 kept = self._solution(begun, times, records, costs)
-                raise InterruptedRun(f"Interrupted at t = {float(state.t):g} of {t1:g}; the results so far are kept.", kept) from interrupt
+                raise InterruptedRun(
+                    f"Interrupted at t = {float(state.t):g} of {t1:g}; the results so far are kept.", kept
+                ) from interrupt
             records.append(jax.tree.map(lambda a, n=len(piece): np.asarray(a)[:n], outcome.record))
             costs.steps += int(outcome.steps)
             if not outcome.finished:
@@ -251,7 +288,15 @@ class _Run:
         if not len(kept):
             return None
         grid = begun.population.grid if isinstance(begun.population, Ensemble) else 0
-        path = f"sums compressed to {grid} Chebyshev labels an axis" if grid else "every bridge" if begun.particles is not None else "every cell" if isinstance(begun.population, Density) else "every node"
+        path = (
+            f"sums compressed to {grid} Chebyshev labels an axis"
+            if grid
+            else "every bridge"
+            if begun.particles is not None
+            else "every cell"
+            if isinstance(begun.population, Density)
+            else "every node"
+        )
         stats = Stats(
             path=path,
             steps=costs.steps,
@@ -288,11 +333,17 @@ class _Run:
 
 def _who(population: AbstractPopulation, bridge: int) -> str:
     if isinstance(population, Density):
-        return ("the lower end of the window", "the upper end of the window")[bridge] if bridge < 2 else f"cell {bridge - 2}"
+        return (
+            ("the lower end of the window", "the upper end of the window")[bridge]
+            if bridge < 2
+            else f"cell {bridge - 2}"
+        )
     return f"{'Gauss node' if isinstance(population, Moments) else 'label' if population.grid else 'bridge'} {bridge}"
 
 
-def _assemble(scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: _Begun, record: Record, stats: Stats) -> Solution:
+def _assemble(
+    scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: _Begun, record: Record, stats: Stats
+) -> Solution:
     """The saved part of a record."""
     saved = np.searchsorted(grid, times - 1e-9 * float(times[-1]))
     pick = lambda tree: jax.tree.map(lambda a: a[saved], tree)
@@ -347,7 +398,9 @@ def compiled(function: Callable[..., Any], costs: _Costs) -> Callable[..., Any]:
 
             program = jax.jit(run).lower(dynamic).compile()
             sizes = program.memory_analysis()
-            memory = sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes if sizes else 0
+            memory = (
+                sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes if sizes else 0
+            )
             _programs[key] = program, shape["static"], memory
             costs.compile += time.perf_counter() - began
         program, static_result, memory = _programs[key]

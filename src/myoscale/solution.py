@@ -114,7 +114,9 @@ class Snapshot:
         volume, leading = np.ones(()), self.masses.ndim - len(self.edges)
         for axis, edges in enumerate(self.edges):
             width = np.diff(edges, axis=-1)
-            volume = volume * width.reshape(*width.shape[:leading], *(-1 if k == axis else 1 for k in range(len(self.edges))))
+            volume = volume * width.reshape(
+                *width.shape[:leading], *(-1 if k == axis else 1 for k in range(len(self.edges)))
+            )
         return self.masses / volume
 
     def __getitem__(self, point: int) -> "Snapshot":
@@ -198,7 +200,9 @@ class Solution:
     def _index(self, t: float) -> int:
         i = int(np.argmin(np.abs(self.ts - t)))
         if abs(self.ts[i] - t) > 1e-9 * max(abs(self.ts[-1]), abs(t)):
-            raise InputError(f"Expected a saved time. Received t = {t:g}; the nearest saved one is {self.ts[i]:g}: pass save=[…] with the times you need.")
+            raise InputError(
+                f"Expected a saved time. Received t = {t:g}; the nearest saved one is {self.ts[i]:g}: pass save=[…] with the times you need."
+            )
         return i
 
     def _state(self, i: int) -> PyTree:
@@ -207,7 +211,9 @@ class Solution:
             return jax.tree.map(lambda a: jnp.asarray(a[i]), self.z)
         model, (x, w) = self.scenario.model, self.particles
         w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else jnp.asarray(w)
-        labels = macro.over_points(model, Ensemble().start, jnp.asarray(x), w, model.tissue.kinematics(jnp.asarray(self.origin)))
+        labels = macro.over_points(
+            model, Ensemble().start, jnp.asarray(x), w, model.tissue.kinematics(jnp.asarray(self.origin))
+        )
         return labels._replace(x=self._positions(i))
 
     def _positions(self, i: int) -> Array:
@@ -231,7 +237,10 @@ class Solution:
             "path": (("path_time", "path_column"), self.path),
             "origin": (("coordinate",), self.origin),
             **{f"energy_{f.name}": (("time",), getattr(self.energy, f.name)) for f in dataclasses.fields(self.energy)},
-            **{f"z_{name}": (("time", "point", *(f"{name}_{k}" for k in range(a.ndim - 2))), a) for name, a in moving.items()},
+            **{
+                f"z_{name}": (("time", "point", *(f"{name}_{k}" for k in range(a.ndim - 2))), a)
+                for name, a in moving.items()
+            },
         }
         if self.particles is not None:
             variables["particles_x"] = (("point", "bridge", "x"), self.particles.x)
@@ -239,7 +248,10 @@ class Solution:
                 variables["particles_w"] = (("point", "bridge"), self.particles.w)
         dataset = store.to_dataset(
             variables,
-            {"title": f"myoscale: {self.scenario.level.label}", "myoscale_version": importlib.metadata.version("myoscale")},
+            {
+                "title": f"myoscale: {self.scenario.level.label}",
+                "myoscale_version": importlib.metadata.version("myoscale"),
+            },
             scenario=self.scenario,
             stats=self.stats,
             representation=self.representation,
@@ -269,11 +281,17 @@ def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
     data = store.read(path)
     if "scenario" not in data.attrs:
         raise InputError(f"Expected a file written by Solution.save. Received '{path}', which holds no scenario.")
-    scenario, stats, representation = (store.typed_attribute(data, name, types) for name in ("scenario", "stats", "representation"))
+    scenario, stats, representation = (
+        store.typed_attribute(data, name, types) for name in ("scenario", "stats", "representation")
+    )
     values = {str(name): variable.values for name, variable in data.variables.items()}
     particles = Particles(values["particles_x"], values.get("particles_w")) if "particles_x" in values else None
     kinds = {Density: Cells, Moments: Spread}
-    z = kinds[type(representation)](*(values[f"z_{f}"] for f in kinds[type(representation)]._fields)) if particles is None else None
+    z = (
+        kinds[type(representation)](*(values[f"z_{f}"] for f in kinds[type(representation)]._fields))
+        if particles is None
+        else None
+    )
     same = ("y", "v", "force", "reaction", "residual", "singular_value", "path", "origin")
     energy = Energy(**{f.name: values[f"energy_{f.name}"] for f in dataclasses.fields(Energy)})
     return Solution(
@@ -297,7 +315,9 @@ _GRID = {1: 64, 2: 24, 3: 12}  # Chebyshev nodes an axis, by nx
 
 
 @eqx.filter_jit
-def _follow(model: Model, x: Float[Array, "P N nx"], origin: Float[Array, " ny"], path: Float[Array, "K ny"]) -> Float[Array, "P N nx"]:
+def _follow(
+    model: Model, x: Float[Array, "P N nx"], origin: Float[Array, " ny"], path: Float[Array, "K ny"]
+) -> Float[Array, "P N nx"]:
     """Where bridges that started at x end on a path of the tissue.
 
     Newton's method stays on the branch by following the path. A large ensemble follows a Chebyshev grid of starting points,

@@ -29,12 +29,14 @@ class Missing:
 
     def __call__(self, *_):
         """Say what is missing."""
-        raise InputError(f"The file does not hold the function '{self.name}': pass it again, solve(…, drive=…), to run this scenario.")
+        raise InputError(
+            f"The file does not hold the function '{self.name}': pass it again, solve(…, drive=…), to run this scenario."
+        )
 
 
 def encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     """JSON of a typed object; long arrays go to `arrays`."""
-    if value is None or isinstance(value, bool | int | float | str) and not isinstance(value, enum.Enum):
+    if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, enum.Enum):
         return encode(value.value, arrays)
@@ -92,10 +94,14 @@ def _find(name: str, types: Iterable[type]) -> type:
         for part in qualified.split("."):
             found = getattr(found, part)
         return found
-    raise InputError(f"The file needs the class '{qualified}' from module '{module}': pass it, load(path, types=[{qualified}]).")
+    raise InputError(
+        f"The file needs the class '{qualified}' from module '{module}': pass it, load(path, types=[{qualified}])."
+    )
 
 
-def to_dataset(variables: dict[str, tuple[tuple[str, ...], Any]], attributes: dict[str, Any], **typed: Any) -> xr.Dataset:
+def to_dataset(
+    variables: dict[str, tuple[tuple[str, ...], Any]], attributes: dict[str, Any], **typed: Any
+) -> xr.Dataset:
     """A dataset of `variables` (dimensions, values); each of `typed` is encoded into an attribute of its name."""
     arrays: dict[str, np.ndarray] = {}
     encoded = {name: json.dumps(encode(value, arrays)) for name, value in typed.items()}
@@ -105,7 +111,9 @@ def to_dataset(variables: dict[str, tuple[tuple[str, ...], Any]], attributes: di
 
 def typed_attribute(dataset: xr.Dataset, name: str, types: Iterable[type] = ()) -> Any:
     """The object that `to_dataset` wrote under this name."""
-    arrays = {str(key): variable.values for key, variable in dataset.variables.items() if str(key).startswith("scenario_")}
+    arrays = {
+        str(key): variable.values for key, variable in dataset.variables.items() if str(key).startswith("scenario_")
+    }
     return decode(json.loads(dataset.attrs[name]), arrays, types)
 
 
@@ -121,7 +129,9 @@ def writable(path: str | Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"Cannot write '{path}': {error.strerror or error}. Choose a folder that you may write to.") from None
+        raise InputError(
+            f"Cannot write '{path}': {error.strerror or error}. Choose a folder that you may write to."
+        ) from None
     return path
 
 

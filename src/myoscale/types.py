@@ -10,11 +10,13 @@ from typing import ParamSpec, TypeVar
 
 import jax
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, PyTree
+from jax.core import Tracer
+from jaxtyping import ArrayLike, Float, PyTree
 
 __all__ = ["Array", "ArrayLike", "Float", "PyTree", "Scalar", "as_float", "concrete", "float64", "is_traced"]
 
-Scalar = float | Float[Array, ""] | Float[np.ndarray, ""]
+Array = jax.Array | np.ndarray  # models are written down in NumPy, computed in JAX
+Scalar = float | Float[Array, ""]
 
 _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")
@@ -33,12 +35,12 @@ def float64(function: Callable[_Args, _Result]) -> Callable[_Args, _Result]:
 
 def is_traced(tree: PyTree) -> bool:
     """Whether any leaf is a JAX tracer, that is: we run inside `jit`, `grad` or `vmap`."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
-def as_float(value: ArrayLike) -> Array | np.ndarray:
+def as_float(value: ArrayLike) -> Array:
     """A float64 NumPy array (JAX's own constructor would round to float32 outside `float64`); tracers unchanged."""
-    return value if is_traced(value) else np.asarray(value, np.float64)  # type: ignore[return-value]
+    return value if isinstance(value, Tracer) else np.asarray(value, np.float64)
 
 
 def concrete(tree: PyTree) -> PyTree:

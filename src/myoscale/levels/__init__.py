@@ -6,6 +6,17 @@ from .kinetic import Kinetic
 from .moments import MomentClosure
 from .reduced import Reduced, Sampling
 
-LEVELS: dict[str, type[AbstractLevel]] = {level.name: level for level in (Reduced, Characteristics, Kinetic, MomentClosure)}
+LEVELS: dict[str, type[AbstractLevel]] = {
+    level.name: level for level in (Reduced, Characteristics, Kinetic, MomentClosure)
+}
 
-__all__ = ["LEVELS", "AbstractLevel", "AbstractPointLevel", "Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"]
+__all__ = [
+    "LEVELS",
+    "AbstractLevel",
+    "AbstractPointLevel",
+    "Characteristics",
+    "Kinetic",
+    "MomentClosure",
+    "Reduced",
+    "Sampling",
+]

@@ -1,7 +1,6 @@
 """What a level is: a choice of representation for the bridge population, with its size."""
 
 import abc
-from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp

@@ -24,7 +24,9 @@ class Characteristics(AbstractPointLevel):
 
     def __check_init__(self):
         if not isinstance(self.nodes, int | np.integer) or isinstance(self.nodes, bool) or self.nodes < 2:
-            raise InputError(f"Characteristics expected nodes, a whole number ≥ 2. Received {self.nodes!r}: 64 is a good start.")
+            raise InputError(
+                f"Characteristics expected nodes, a whole number ≥ 2. Received {self.nodes!r}: 64 is a good start."
+            )
 
     @property
     def label(self):

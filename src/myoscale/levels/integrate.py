@@ -189,7 +189,9 @@ def field(t, motion, args):
     return macro.vector_field(problem.model, problem.population, problem.drive, t, motion, z)
 
 
-def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""], max_steps: int = MAX_STEPS) -> Outcome:
+def stretch(
+    problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""], max_steps: int = MAX_STEPS
+) -> Outcome:
     """Integrate from `state` to the last of the times `ts`, recording at each."""
     local = jnp.maximum(_LOCAL * problem.tolerance, 1e-14)
     solution = diffrax.diffeqsolve(

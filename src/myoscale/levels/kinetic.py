@@ -31,7 +31,9 @@ class Kinetic(AbstractLevel):
 
     def __check_init__(self):
         if not isinstance(self.cells, int | np.integer) or isinstance(self.cells, bool) or self.cells < 8:
-            raise InputError(f"Kinetic expected cells, a whole number ≥ 8. Received {self.cells!r}: 200 is a good start.")
+            raise InputError(
+                f"Kinetic expected cells, a whole number ≥ 8. Received {self.cells!r}: 200 is a good start."
+            )
         if not self.window > 0:
             raise InputError(f"Kinetic expected window > 0, in standard deviations. Received {self.window!r}.")
 
@@ -43,15 +45,25 @@ class Kinetic(AbstractLevel):
     @float64
     def check(self, start):
         """A law in one or two dimensions that the window holds and the cells can resolve."""
-        law = need_law(self, start, "give a law (a Tabulated one made with a kernel width, say), or use Reduced() for these points.")
+        law = need_law(
+            self,
+            start,
+            "give a law (a Tabulated one made with a kernel width, say), or use Reduced() for these points.",
+        )
         if law.nx > 2:
-            raise InputError(f"Kinetic is for nx = 1 or 2. Received a law on R^{law.nx}: use Characteristics or MomentClosure.")
+            raise InputError(
+                f"Kinetic is for nx = 1 or 2. Received a law on R^{law.nx}: use Characteristics or MomentClosure."
+            )
         state, outside = Density(int(self.cells)).start(law, self.window)
         if float(outside) > OUTSIDE:
-            raise InputError(f"Kinetic's window of ±{self.window:g} standard deviations leaves out {float(outside):.1e} of the law: widen it (7 is safe).")
+            raise InputError(
+                f"Kinetic's window of ±{self.window:g} standard deviations leaves out {float(outside):.1e} of the law: widen it (7 is safe)."
+            )
         share = float(jnp.max(state.m))
         if share > 0.5:
-            raise InputError(f"Kinetic({self.cells}) puts {share:.0%} of the law into one cell: use more cells or a narrower window.")
+            raise InputError(
+                f"Kinetic({self.cells}) puts {share:.0%} of the law into one cell: use more cells or a narrower window."
+            )
 
     def begin(self, model, start, q, key, seed):
         """Cell masses of the law, the same at every point."""

@@ -43,7 +43,9 @@ class Reduced(AbstractPointLevel):
         try:
             self.sampling = Sampling(sampling)
         except ValueError:
-            raise InputError(f"Reduced does not know the sampling '{sampling}': {nearest(str(sampling), list(Sampling))}") from None
+            raise InputError(
+                f"Reduced does not know the sampling '{sampling}': {nearest(str(sampling), list(Sampling))}"
+            ) from None
         self.n = None if n is None else int(n)
 
     @property
@@ -56,13 +58,19 @@ class Reduced(AbstractPointLevel):
         """Points fix n; quantiles are of one variable."""
         if isinstance(start.x, AbstractLaw):
             if self.n is None:
-                raise InputError("Reduced expected n, the number of particles to draw from Start.x. Received none: say Reduced(1_000).")
+                raise InputError(
+                    "Reduced expected n, the number of particles to draw from Start.x. Received none: say Reduced(1_000)."
+                )
             if self.sampling is Sampling.QUANTILE and start.nx > 1:
-                raise InputError(f"Sampling by quantiles is for nx = 1. Received nx = {start.nx}: use sampling='sobol'.")
+                raise InputError(
+                    f"Sampling by quantiles is for nx = 1. Received nx = {start.nx}: use sampling='sobol'."
+                )
             return
         given = np.shape(start.x)[-2] if np.ndim(start.x) > 1 else np.shape(start.x)[0]
         if self.n not in (None, given):
-            raise InputError(f"Reduced({self.n}) does not fit the {given} points that Start.x gives: say Reduced(), or give a law to draw from.")
+            raise InputError(
+                f"Reduced({self.n}) does not fit the {given} points that Start.x gives: say Reduced(), or give a law to draw from."
+            )
 
     def points(self, start, points, key, seed):
         """Draw the particles, or take those that the start gives."""

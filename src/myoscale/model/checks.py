@@ -55,7 +55,9 @@ def _numbers(tree, where):
 def _vector(value, ny, where):
     value = np.asarray(value, float)
     if value.shape not in ((), (ny,)) or (value.shape == () and ny != 1):
-        raise InputError(f"Expected {where} of shape ({ny},), one entry for each coordinate of the tissue. Received shape {value.shape}.")
+        raise InputError(
+            f"Expected {where} of shape ({ny},), one entry for each coordinate of the tissue. Received shape {value.shape}."
+        )
     return value.reshape(ny)
 
 
@@ -64,7 +66,9 @@ def _tissue(tissue) -> int:
     if mass.ndim != 2 or mass.shape[0] != mass.shape[1]:
         raise InputError(f"Expected the tissue's mass_matrix of shape (ny, ny). Received shape {mass.shape}.")
     if not np.allclose(mass, mass.T, rtol=1e-12, atol=0) or not (np.linalg.eigvalsh(mass) > 0).all():
-        raise InputError("Expected the tissue's mass to be positive (its mass_matrix symmetric positive definite). Received one that is not.")
+        raise InputError(
+            "Expected the tissue's mass to be positive (its mass_matrix symmetric positive definite). Received one that is not."
+        )
     ny = len(mass)
     if tissue.damping is not None:
         damping = np.asarray(tissue.damping, float)
@@ -72,12 +76,16 @@ def _tissue(tissue) -> int:
             raise InputError(f"Expected the tissue's damping of shape ({ny}, {ny}). Received shape {damping.shape}.")
         damping = damping.reshape(ny, ny)
         if np.linalg.eigvalsh((damping + damping.T) / 2).min() < -1e-12 * np.abs(damping).max():
-            raise InputError("Expected the tissue's damping to take energy out (positive semi-definite). Received one that puts energy in.")
+            raise InputError(
+                "Expected the tissue's damping to take energy out (positive semi-definite). Received one that puts energy in."
+            )
     if not (np.asarray(tissue.heads) > 0).all():
         raise InputError("Expected a positive number of heads at each point of the tissue. Received one that is not.")
     energy = jax.eval_shape(tissue.energy, jnp.zeros(ny))
     if energy.shape != ():
-        raise InputError(f"Expected {type(tissue).__name__}.energy(y) to return a number. Received shape {energy.shape}.")
+        raise InputError(
+            f"Expected {type(tissue).__name__}.energy(y) to return a number. Received shape {energy.shape}."
+        )
     return ny
 
 
@@ -88,24 +96,34 @@ def _points(start, points):
         return
     shape = np.shape(start.x)
     if len(shape) not in (1, 2, 3) or 0 in shape or (len(shape) == 3 and shape[0] != points):
-        raise InputError(f"Expected Start.x to be a law, or points (N, nx), or ({points}, N, nx). Received shape {shape}.")
+        raise InputError(
+            f"Expected Start.x to be a law, or points (N, nx), or ({points}, N, nx). Received shape {shape}."
+        )
     if start.nx > 3:
-        raise InputError(f"Expected extensions of nx = 1, 2 or 3 components. Received {start.nx} (points are (N, nx), the component last).")
+        raise InputError(
+            f"Expected extensions of nx = 1, 2 or 3 components. Received {start.nx} (points are (N, nx), the component last)."
+        )
     if start.weights is None:
         return
     weights = np.asarray(start.weights, float)
     count = shape[0] if len(shape) == 1 else shape[-2]
     if weights.shape not in ((count,), (points, count)):
-        raise InputError(f"Expected Start.weights of shape ({count},) or ({points}, {count}). Received {weights.shape}.")
+        raise InputError(
+            f"Expected Start.weights of shape ({count},) or ({points}, {count}). Received {weights.shape}."
+        )
     if (weights < 0).any() or (np.abs(weights.sum(-1) - 1) > 1e-9).any():
-        raise InputError(f"Expected Start.weights to be ≥ 0 and to sum to 1 at each point. Received a sum of {weights.sum(-1).flat[0]:.12g}: divide by it.")
+        raise InputError(
+            f"Expected Start.weights to be ≥ 0 and to sum to 1 at each point. Received a sum of {weights.sum(-1).flat[0]:.12g}: divide by it."
+        )
 
 
 def _bridge(model, start, y, points):
     bridge = model.bridge
     if isinstance(bridge, Stacked):
         if bridge.points != points:
-            raise InputError(f"Expected one bridge for each of the {points} points of the tissue in Stacked. Received {bridge.points}.")
+            raise InputError(
+                f"Expected one bridge for each of the {points} points of the tissue in Stacked. Received {bridge.points}."
+            )
         bridge = jax.tree.map(lambda leaf: leaf[0], bridge.each)
     if not (np.asarray(model.bridge.mass) >= 0).all():
         raise InputError(f"Expected the bridge's mass ≥ 0. Received {np.asarray(model.bridge.mass).min():g}.")
@@ -115,15 +133,25 @@ def _bridge(model, start, y, points):
         rows = jax.eval_shape(bridge.constraint, x, q).shape
         energy = jax.eval_shape(bridge.energy, x).shape
     except (TypeError, ValueError, IndexError) as error:
-        raise InputError(f"{name} cannot be evaluated at x of shape {x.shape} and q of shape {q.shape}: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{name} cannot be evaluated at x of shape {x.shape} and q of shape {q.shape}: {str(error).splitlines()[0]}"
+        ) from None
     if energy != ():
-        raise InputError(f"Expected {name}.energy(x) to return a number. Received shape {energy}: a spring is 0.5 * κ * x @ x.")
+        raise InputError(
+            f"Expected {name}.energy(x) to return a number. Received shape {energy}: a spring is 0.5 * κ * x @ x."
+        )
     if rows != (nx,):
         low = len(rows) == 1 and rows[0] < nx
-        hint = "this level needs as many rows as x has components (full rank)" if low else "x and q are vectors, also with one component"
+        hint = (
+            "this level needs as many rows as x has components (full rank)"
+            if low
+            else "x and q are vectors, also with one component"
+        )
         raise InputError(f"Expected {name}.constraint(x, q) of shape ({nx},). Received {rows}: {hint}.")
     if bridge.interaction is not None:
         r = jnp.asarray(np.linspace(0.3, 1.1, nx))
         there, back = bridge.interaction(r), bridge.interaction(-r)
         if jnp.shape(there) != () or not np.isclose(there, back, rtol=1e-9, atol=1e-12):
-            raise InputError(f"Expected {name}.interaction(r) to return a number and to be even, V(r) = V(−r). Received V = {there} and {back} at r = ±{np.asarray(r)}.")
+            raise InputError(
+                f"Expected {name}.interaction(r) to return a number and to be even, V(r) = V(−r). Received V = {there} and {back} at r = ±{np.asarray(r)}."
+            )

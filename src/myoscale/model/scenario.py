@@ -59,4 +59,6 @@ class Start(eqx.Module):
 def tree_float(tree):
     """Numbers in a pytree to float64 arrays, so that a new value is not a new program to compile."""
     number = lambda leaf: isinstance(leaf, float | int) and not isinstance(leaf, bool)
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float) if number(leaf) or eqx.is_array_like(leaf) else leaf, tree)
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(leaf, float) if number(leaf) or eqx.is_array_like(leaf) else leaf, tree
+    )

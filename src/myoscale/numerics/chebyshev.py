@@ -5,9 +5,9 @@ on the smallest box that holds the points. W costs one pass over the points and 
 greatest error of the interpolant of f, which the tail of its Chebyshev coefficients measures (Trefethen 2013, chapters 3 and 8).
 """
 
-import numpy as np
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..types import Array, Float
 from .blocks import block_total
@@ -33,7 +33,9 @@ def grid(low: Float[Array, " n"], high: Float[Array, " n"], count: int) -> Float
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
 
 
-def weights(x: Float[Array, "N n"], w: Float[Array, " N"] | None, low: Array, high: Array, count: int) -> Float[Array, " K"]:
+def weights(
+    x: Float[Array, "N n"], w: Float[Array, " N"] | None, low: Array, high: Array, count: int
+) -> Float[Array, " K"]:
     """W_k of the grid, for points x inside the box, with weights w (equal if None)."""
     half = jnp.where(high > low, (high - low) / 2, 1.0)
 
@@ -77,14 +79,18 @@ def tail(values: Float[Array, "K m"], count: int) -> Float[Array, ""]:
     return worst / size
 
 
-def interpolate(values: Float[Array, "K m"], x: Float[Array, " n"], low: Array, high: Array, count: int) -> Float[Array, " m"]:
+def interpolate(
+    values: Float[Array, "K m"], x: Float[Array, " n"], low: Array, high: Array, count: int
+) -> Float[Array, " m"]:
     """The interpolant at one point of the box (barycentric formula)."""
     nodes = lobatto(count)
     sign = np.where(np.arange(count) % 2, -1.0, 1.0)
     sign[[0, -1]] /= 2
     table = values.reshape((count,) * x.shape[0] + (-1,))
     for axis in range(x.shape[0]):
-        s = (x[axis] - (high[axis] + low[axis]) / 2) / jnp.where(high[axis] > low[axis], (high[axis] - low[axis]) / 2, 1.0)
+        s = (x[axis] - (high[axis] + low[axis]) / 2) / jnp.where(
+            high[axis] > low[axis], (high[axis] - low[axis]) / 2, 1.0
+        )
         gap = s - nodes
         hit = gap == 0
         share = jnp.where(jnp.any(hit), hit.astype(float), sign / jnp.where(hit, 1.0, gap))

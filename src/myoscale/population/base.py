@@ -103,7 +103,11 @@ def pair_forces(bridge: AbstractBridge, measure: Measure) -> Float[Array, "K nx"
 
 
 def local(
-    population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"], u: Float[Array, " nq"]
+    population: AbstractPopulation,
+    bridge: AbstractBridge,
+    z: PyTree,
+    q: Float[Array, " nq"],
+    u: Float[Array, " nq"],
 ) -> tuple[Float[Array, "nq nq"], Float[Array, " nq"], PyTree]:
     """M, f and ż of M q̈ = f at one point: the physics, for every representation (see the module)."""
 

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import mechanics
-from ..model.bridge import AbstractBridge
 from ..model.laws import AbstractLaw
 from ..numerics import finite_volume
 from ..types import Array, Float

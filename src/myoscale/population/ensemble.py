@@ -34,7 +34,9 @@ class Ensemble(AbstractPopulation):
 
     grid: int = eqx.field(static=True, default=0)
 
-    def start(self, bridge: AbstractBridge, x: Float[Array, "N nx"], w: Float[Array, " N"], q: Float[Array, " nq"]) -> Labels:
+    def start(
+        self, bridge: AbstractBridge, x: Float[Array, "N nx"], w: Float[Array, " N"], q: Float[Array, " nq"]
+    ) -> Labels:
         """Label the points x, which sit on their constraint at q."""
         return Labels(x, block_map(lambda x: bridge.constraint(x, q), x), w)
 
@@ -61,13 +63,20 @@ class Ensemble(AbstractPopulation):
     def exactness(self, bridge, z, q, u):
         """max |g(X_i, q) − c_i|, and the relative error of the sums that the grid stands for (zero without a grid)."""
         x = self.positions(bridge, z, q)
-        residual = jnp.max(block_map(lambda point: jnp.max(jnp.abs(bridge.constraint(point[0], q) - point[1])), (x, z.c)))
+        residual = jnp.max(
+            block_map(lambda point: jnp.max(jnp.abs(bridge.constraint(point[0], q) - point[1])), (x, z.c))
+        )
         if not self.grid:
             return residual, jnp.zeros(())
 
         def summands(x):
             phi, bias = mechanics.flow_and_bias(bridge, x, q, u)
-            return (phi.T @ phi).ravel(), phi.T @ jax.grad(bridge.energy)(x), phi.T @ bias, bridge.energy(x)[None]
+            return (
+                (phi.T @ phi).ravel(),
+                phi.T @ jax.grad(bridge.energy)(x),
+                phi.T @ bias,
+                bridge.energy(x)[None],
+            )
 
         errors = [chebyshev.tail(values, self.grid) for values in jax.vmap(summands)(x)]
         return residual, jnp.max(jnp.array(errors))
@@ -96,7 +105,9 @@ class Particles(NamedTuple):
     w: Array | None
 
 
-def compress(x: Float[Array, "N nx"], w: Float[Array, " N"] | None, count: int) -> tuple[Float[Array, "K nx"], Float[Array, " K"]]:
+def compress(
+    x: Float[Array, "N nx"], w: Float[Array, " N"] | None, count: int
+) -> tuple[Float[Array, "K nx"], Float[Array, " K"]]:
     """A Chebyshev grid of starting points, with weights, whose sums are those of the ensemble to `Ensemble.exactness`.
 
     Every function that the dynamics sum over bridges is smooth in where the bridge started, so a few dozen labels an axis

@@ -26,7 +26,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _CHUNK = 1 << 17  # intervals handled at once: ten million points cost a few arrays of that size, not fifty
-_NORMAL_BREAKS = np.sort(np.append(np.arange(-36, 37) / 4, [-np.sqrt(3), np.sqrt(3)]))  # φ'' is monotone between, 1e-19 outside
+_NORMAL_BREAKS = np.sort(
+    np.append(np.arange(-36, 37) / 4, [-np.sqrt(3), np.sqrt(3)])
+)  # φ'' is monotone between, 1e-19 outside
 
 
 class TooManyPoints(InputError):
@@ -58,7 +60,10 @@ class Points:
         x = x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
         _expect(x.size > 0, "at least one point in Points.x", f"shape {x.shape}; check what produced the points")
         self.nx = 1 if x.ndim == 1 else x.shape[1]
-        self.x, self.w = x, _probability("Points.w", np.full(len(x), 1 / len(x)) if w is None else w, (len(x),))
+        self.x, self.w = (
+            x,
+            _probability("Points.w", np.full(len(x), 1 / len(x)) if w is None else w, (len(x),)),
+        )
 
     def _curve(self) -> _Curve:
         order = np.argsort(self.x)
@@ -119,10 +124,18 @@ class Gaussian:
         mean = np.atleast_1d(_finite("Gaussian.mean", mean, (0, 1)))
         covariance = np.atleast_2d(_finite("Gaussian.covariance", covariance, (0, 2)))
         n = len(mean)
-        _expect(covariance.shape == (n, n), f"Gaussian.covariance of shape {(n, n)} to match the mean", f"shape {covariance.shape}")
+        _expect(
+            covariance.shape == (n, n),
+            f"Gaussian.covariance of shape {(n, n)} to match the mean",
+            f"shape {covariance.shape}",
+        )
         symmetric = np.abs(covariance - covariance.T).max() <= 1e-12 * np.abs(covariance).max()
         good = symmetric and np.linalg.eigvalsh(covariance).min() > 0
-        _expect(good, "a symmetric positive definite Gaussian.covariance", f"{covariance.tolist()}; for a point mass use Points")
+        _expect(
+            good,
+            "a symmetric positive definite Gaussian.covariance",
+            f"{covariance.tolist()}; for a point mass use Points",
+        )
         self.nx, self.mean, self.covariance = n, mean, covariance
 
     def points(self, n_per_axis: int) -> Points:
@@ -179,7 +192,11 @@ def wasserstein(a: Measure, b: Measure, *, max_points: int = 4000) -> float:
     **Returns:** the distance: to about 1e-13 standard deviations when nx = 1, to the precision of the network simplex when nx ≥ 2.
     **Raises:** `InputError` when the dimensions differ, for a `Gaussian` in nx ≥ 2 (no exact form); `TooManyPoints`.
     """
-    _expect(a.nx == b.nx, "two measures of one dimension in wasserstein", f"nx = {a.nx} and nx = {b.nx}; take a marginal first")
+    _expect(
+        a.nx == b.nx,
+        "two measures of one dimension in wasserstein",
+        f"nx = {a.nx} and nx = {b.nx}; take a marginal first",
+    )
     if a.nx > 1:
         return _transport(_as_points(a, max_points), _as_points(b, max_points))
     assert not isinstance(a, Grid) and not isinstance(b, Grid)
@@ -207,7 +224,11 @@ def coarsen(points: Points, max_points: int) -> tuple[Points, float]:
         return points, 0.0
     x = points.x.reshape(len(points.x), -1)
     corner, extent = x.min(axis=0), float(np.ptp(x, axis=0).max()) or 1.0
-    n, factor, box = 1 - 1e-12, 2.0, np.zeros(len(x), np.intp)  # n boxes along the longest side: below 1, all points share one
+    n, factor, box = (
+        1 - 1e-12,
+        2.0,
+        np.zeros(len(x), np.intp),
+    )  # n boxes along the longest side: below 1, all points share one
     while factor > 1.01 and n < 2.0**40:
         trial = _boxes(np.floor((x - corner) * (n * factor / extent)))
         if trial.max() < max_points:
@@ -239,7 +260,11 @@ def _area(f: _Curve, g: _Curve, cuts: Array) -> float:
 def _difference(f: _Curve, g: _Curve, cuts: Array) -> Callable[[Array, Any, int], Array]:
     """D(x, at, k) = dᵏ/dxᵏ (F − G) at x in the intervals `at` between `cuts`, from survival functions on the right half."""
     lo = cuts[:-1]
-    i, j, upper = np.searchsorted(f.breaks, lo, "right"), np.searchsorted(g.breaks, lo, "right"), lo >= (f.median + g.median) / 2
+    i, j, upper = (
+        np.searchsorted(f.breaks, lo, "right"),
+        np.searchsorted(g.breaks, lo, "right"),
+        lo >= (f.median + g.median) / 2,
+    )
     return lambda x, at, k: f.value(x, i[at], upper[at], k) - g.value(x, j[at], upper[at], k)
 
 
@@ -275,7 +300,9 @@ def _as_points(a: Measure, max_points: int) -> Points:
     p = a.points() if isinstance(a, Grid) else a
     if len(p.x) > max_points:
         much = f"Expected at most max_points = {max_points} points when nx ≥ 2. Received {len(p.x)}"
-        raise TooManyPoints(f"{much}; merge them first with coarsen(points, {max_points}), which bounds the error it makes.")
+        raise TooManyPoints(
+            f"{much}; merge them first with coarsen(points, {max_points}), which bounds the error it makes."
+        )
     return p
 
 
@@ -284,7 +311,11 @@ def _transport(a: Points, b: Points) -> float:
 
     # cdist, not ot.dist: |x|² + |y|² − 2xy loses half the digits of a short distance.
     cost, log = ot.emd2(a.w, b.w, cdist(a.x, b.x), numItermax=100_000_000, log=True)
-    _expect(log["warning"] is None, "an optimal plan from the network simplex", f"{log['warning']}; use fewer points (coarsen)")
+    _expect(
+        log["warning"] is None,
+        "an optimal plan from the network simplex",
+        f"{log['warning']}; use fewer points (coarsen)",
+    )
     return float(cost)
 
 
@@ -320,9 +351,17 @@ def _expect(good: bool | np.bool, what: str, received: str) -> None:
 
 def _finite(name: str, value: ArrayLike, ndims: tuple[int, ...]) -> Array:
     array = np.array(value, float)
-    _expect(array.ndim in ndims, f"{name} with {' or '.join(map(str, ndims))} axes", f"shape {array.shape}; reshape it")
+    _expect(
+        array.ndim in ndims,
+        f"{name} with {' or '.join(map(str, ndims))} axes",
+        f"shape {array.shape}; reshape it",
+    )
     bad = np.flatnonzero(~np.isfinite(array))
-    _expect(not len(bad), f"finite {name}", f"{len(bad)} NaN or infinite, first at flat index {bad[:1]}; check what produced it")
+    _expect(
+        not len(bad),
+        f"finite {name}",
+        f"{len(bad)} NaN or infinite, first at flat index {bad[:1]}; check what produced it",
+    )
     return array
 
 
@@ -330,15 +369,27 @@ def _edges(name: str, value: ArrayLike) -> Array:
     edges = _finite(name, value, (1,))
     _expect(len(edges) >= 2, f"two or more {name}", f"{len(edges)}; n cells have n + 1 edges")
     bad = np.flatnonzero(np.diff(edges) <= 0)
-    _expect(not len(bad), f"strictly increasing {name}", f"no increase after index {bad[:1]}; sort them and drop repeats")
+    _expect(
+        not len(bad),
+        f"strictly increasing {name}",
+        f"no increase after index {bad[:1]}; sort them and drop repeats",
+    )
     return edges
 
 
 def _probability(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
     w = _finite(name, value, (len(shape),))
     _expect(w.shape == shape, f"{name} of shape {shape}", f"shape {w.shape}; give one per point or cell")
-    _expect(w.min() >= -1e-15, f"no negative {name}", f"{w.min():.3g} at flat index {w.argmin()}; clip them or refine the run")
+    _expect(
+        w.min() >= -1e-15,
+        f"no negative {name}",
+        f"{w.min():.3g} at flat index {w.argmin()}; clip them or refine the run",
+    )
     total = float(w.sum())
-    _expect(abs(total - 1) <= 1e-9, f"{name} that sum to 1 within 1e-9", f"the sum {total!r}; divide by it if the loss is meant")
+    _expect(
+        abs(total - 1) <= 1e-9,
+        f"{name} that sum to 1 within 1e-9",
+        f"the sum {total!r}; divide by it if the loss is meant",
+    )
     w = np.maximum(w, 0)
     return w / w.sum()

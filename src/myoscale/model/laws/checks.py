@@ -13,7 +13,7 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-InputError = ValueError
+from ...errors import InputError
 
 # A parameter as users may give it.
 Given = ArrayLike | Sequence

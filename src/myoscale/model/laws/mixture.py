@@ -68,9 +68,7 @@ class Mixture(AbstractLaw):
     def _pick(self, u: Array, points: Callable[[int], Array]) -> Array:
         """Row by row points(k), k the component in whose share of (0, 1) u lies; one k in memory at once."""
         chosen = jnp.searchsorted(jnp.cumsum(self._weights())[:-1], u, side="right")[:, None]
-        return functools.reduce(
-            lambda x, k: jnp.where(chosen == k, points(k), x), range(1, len(self.laws)), points(0)
-        )
+        return functools.reduce(lambda x, k: jnp.where(chosen == k, points(k), x), range(1, len(self.laws)), points(0))
 
     def mean(self):
         return self._average([law.mean() for law in self.laws])

@@ -38,8 +38,7 @@ def per_axis(n: int, nx: int, parts: int = 1) -> int:
         form = ("" if parts == 1 else f"{parts} * ") + ("k" if nx == 1 else f"k**{nx}")
         nearest = f"{parts * k**nx} and {parts * (k + 1) ** nx}"
         raise InputError(
-            f"Expected n = {form} nodes for nx = {nx}, k >= 1. "
-            f"Received n = {n}; the nearest counts are {nearest}."
+            f"Expected n = {form} nodes for nx = {nx}, k >= 1. Received n = {n}; the nearest counts are {nearest}."
         )
     return k
 
@@ -47,7 +46,5 @@ def per_axis(n: int, nx: int, parts: int = 1) -> int:
 def shares(n: int, parts: int, part: str) -> np.ndarray:
     """n split into `parts` whole numbers as equal as possible, the larger first; shape (parts,)."""
     if n < parts or n != int(n):
-        raise InputError(
-            f"Expected a whole number n >= {parts} of nodes, one or more a {part}. Received n = {n}."
-        )
+        raise InputError(f"Expected a whole number n >= {parts} of nodes, one or more a {part}. Received n = {n}.")
     return int(n) // parts + (np.arange(parts) < n % parts)

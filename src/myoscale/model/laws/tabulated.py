@@ -31,8 +31,7 @@ class Tabulated(AbstractLaw):
         shapes = jnp.shape(self.x), jnp.shape(self.density)
         if len(shapes[0]) != 1 or shapes[0][0] < 2 or shapes[0] != shapes[1]:
             raise InputError(
-                "Expected x and density of one shape (J + 1,), J >= 1. "
-                f"Received shapes {shapes[0]} and {shapes[1]}."
+                f"Expected x and density of one shape (J + 1,), J >= 1. Received shapes {shapes[0]} and {shapes[1]}."
             )
         check_finite(x=self.x, density=self.density)
         if known(self.x) and not np.all(steps := np.diff(self.x) > 0):
@@ -43,13 +42,9 @@ class Tabulated(AbstractLaw):
         if known(self.density) and not np.all(self.density >= 0):
             j = int(np.argmin(self.density))
             raise InputError(f"Expected density >= 0. Received density[{j}] = {self.density[j]}.")
-        if (
-            known(self.x, self.density)
-            and abs((total := float(np.trapezoid(self.density, self.x))) - 1) > 1e-6
-        ):
+        if known(self.x, self.density) and abs((total := float(np.trapezoid(self.density, self.x))) - 1) > 1e-6:
             raise InputError(
-                "Expected a density with integral 1. "
-                f"Received one with integral {total:.9g}; divide it by that."
+                f"Expected a density with integral 1. Received one with integral {total:.9g}; divide it by that."
             )
 
     @property
