@@ -20,10 +20,12 @@ from .levels.integrate import (
     Problem,
     Record,
     State,
+    Weakest,
     equilibrium,
     rank_margin,
     split,
     stretch,
+    weakest,
 )
 from .macro import Motion
 from .model import Model, Start
@@ -191,6 +193,7 @@ class _Begun(eqx.Module):
     population: AbstractPopulation
     state: State
     margin: tuple[Array, Array]  # `side` and `floor` of the `Problem`
+    weakest: Weakest
     origin: Array  # y where the particles were placed
     particles: Particles | None
 
@@ -213,12 +216,12 @@ def _begin(
     else:
         population, z = level.begin(model, start, q, key, seed)
     margin = rank_margin(model, population, y, z)
+    weak = weakest(Problem(model, population, drive, zero := jnp.zeros(()), *margin), y, z)
     moving, still = split(model, population, y, z)
-    zero = jnp.zeros(())
     state = State(zero, Motion(y, v, moving, zero, zero), still)
     if isinstance(drive, QuasiStatic) and model.tissue.damping is None:
         state = equilibrium(Problem(model, population, drive, jnp.asarray(1e-10), *margin), state)
-    return _Begun(population, state, margin, y, particles)
+    return _Begun(population, state, margin, weak, y, particles)
 
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
@@ -252,6 +255,8 @@ class _Run:
         key = jax.random.key(scenario.seed)
         begun = compiled(_begin, costs)(model, scenario.level, start, drive, key, scenario.seed, grid)
         problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
+        if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
+            raise self._singular(begun, 0.0, begun.weakest, None)
         times = _grid(self.times, t1)
         pieces = np.array_split(times, _STRETCHES)
         longest = max(map(len, pieces))
@@ -312,22 +317,26 @@ class _Run:
         """Raise the error that says why the integrator stopped."""
         solution = self._solution(begun, times, records, costs)
         t, weak, level = float(outcome.state.t), outcome.weakest, self.scenario.level
-        value, point, bridge = float(weak.singular_value), int(weak.point), int(weak.bridge)
+        value = float(weak.singular_value)
         if outcome.singular or value < 100 * float(begun.margin[1]):
-            raise SingularConstraintError(
-                f"{level.label} stops at t = {t:.6g}: the constraint of {_who(begun.population, bridge)} at point {point} lost rank, "
-                f"the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. "
-                "Levels that eliminate multipliers cannot go further; the results so far are kept.",
-                solution,
-                time=t,
-                point=point,
-                bridge=bridge,
-                singular_value=value,
-            )
+            raise self._singular(begun, t, weak, solution)
         raise StoppedError(
             f"{level.label} stops at t = {t:.6g}: the step size fell below rounding or {MAX_STEPS} steps did not suffice. "
             "Look for a force or constraint that is not smooth there; the results so far are kept.",
             solution,
+        )
+
+    def _singular(self, begun, t: float, weak: Weakest, solution: Solution | None) -> SingularConstraintError:
+        value, point, bridge = float(weak.singular_value), int(weak.point), int(weak.bridge)
+        return SingularConstraintError(
+            f"{self.scenario.level.label} stops at t = {t:.6g}: the constraint of {_who(begun.population, bridge)} at point {point} "
+            f"lost rank, the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. "
+            "Levels that eliminate multipliers cannot go further; the results so far are kept.",
+            solution,
+            time=t,
+            point=point,
+            bridge=bridge,
+            singular_value=value,
         )
 
 

@@ -149,7 +149,7 @@ class Solution:
     z: PyTree  # moving parts of the populations, (T, P, …)
     origin: Array  # y where the particles were placed, (ny,)
     particles: Particles | None  # of ensembles: where every bridge started
-    path: Float[Array, "K 1+ny"]  # t and y on the grid that the run recorded, a superset of ts
+    path: Float[Array, "K columns"]  # t and y on the grid that the run recorded, a superset of ts
 
     def __repr__(self) -> str:
         return f"Solution({self.scenario.level.label}, t = {self.ts[0]:g} … {self.ts[-1]:g}, {len(self.ts)} times; {self.stats.path})"

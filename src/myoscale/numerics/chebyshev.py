@@ -51,12 +51,12 @@ def weights(
     def moments(part):
         x, w = part
         tensor = polynomials((x[:, 0] - (high[0] + low[0]) / 2) / half[0])
-        tensor = tensor / total_count if w is None else tensor * w
+        tensor = tensor / total_count if w is None else tensor * w[None]
         if x.shape[1] == 1:
             return jnp.sum(tensor, -1)
         for axis in range(1, x.shape[1] - 1):
             along = polynomials((x[:, axis] - (high[axis] + low[axis]) / 2) / half[axis])
-            tensor = (tensor[:, None, :] * along).reshape(-1, x.shape[0])
+            tensor = (tensor[:, None, :] * along[None]).reshape(-1, x.shape[0])
         last = polynomials((x[:, -1] - (high[-1] + low[-1]) / 2) / half[-1])
         return tensor @ last.T
 
@@ -68,15 +68,14 @@ def weights(
 
 
 def tail(values: Float[Array, "K m"], count: int) -> Float[Array, ""]:
-    """Error of interpolating each of m functions given on the grid, relative to its greatest value: the tail of its coefficients."""
+    """Greatest error of interpolating any of m functions given on the grid: the tail of its Chebyshev coefficients."""
     dimension = round(np.log(values.shape[0]) / np.log(count))
-    size = jnp.maximum(jnp.max(jnp.abs(values)), 1e-300)
     table = values.reshape((count,) * dimension + (-1,))
     worst = jnp.zeros(())
     for axis in range(dimension):
         coefficients = jnp.tensordot(_to_coefficients(count), table, (1, axis))
         worst = jnp.maximum(worst, jnp.max(jnp.sum(jnp.abs(coefficients[-max(count // 8, 2) :]), 0)))
-    return worst / size
+    return worst
 
 
 def interpolate(

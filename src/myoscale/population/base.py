@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from .. import mechanics
 from ..model.bridge import AbstractBridge
 from ..numerics.blocks import block_map, block_sum
-from ..types import Array, Float, PyTree
+from ..types import Array, Float, PyTree, Scalar
 
 
 class Measure(eqx.Module):
@@ -64,7 +64,7 @@ class AbstractPopulation(eqx.Module):
         """What z remembers only to start a search from, brought to q; None for each other leaf."""
         return jax.tree.map(lambda _: None, z)
 
-    def admissible(self, z: PyTree, slack: float) -> tuple[PyTree, Array]:
+    def admissible(self, z: PyTree, slack: Scalar) -> tuple[PyTree, Array]:
         """z without rounding's violations of its bounds, and whether they were within `slack`."""
         return z, jnp.array(True)
 

@@ -14,7 +14,7 @@ import numpy as np
 from .. import mechanics
 from ..model.laws import AbstractLaw
 from ..numerics import finite_volume
-from ..types import Array, Float
+from ..types import Array, Float, Scalar
 from .base import AbstractPopulation, Measure
 
 
@@ -31,7 +31,7 @@ class Density(AbstractPopulation):
 
     cells: int = eqx.field(static=True)
 
-    def start(self, law: AbstractLaw, width: float) -> tuple[Cells, Float[Array, ""]]:
+    def start(self, law: AbstractLaw, width: Scalar) -> tuple[Cells, Float[Array, ""]]:
         """Cell masses of a law in a window of ± `width` standard deviations; also the mass left outside."""
         low, high = law.window(width)
         if law.nx == 1:

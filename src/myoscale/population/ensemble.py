@@ -71,14 +71,14 @@ class Ensemble(AbstractPopulation):
 
         def summands(x):
             phi, bias = mechanics.flow_and_bias(bridge, x, q, u)
-            return (
-                (phi.T @ phi).ravel(),
-                phi.T @ jax.grad(bridge.energy)(x),
-                phi.T @ bias,
-                bridge.energy(x)[None],
-            )
+            product, force = phi.T @ phi, phi.T @ (jax.grad(bridge.energy)(x) + bridge.mass * bias)
+            scale = jnp.max(jnp.abs(product)), jnp.max(jnp.abs(force)) + bridge.mass * jnp.max(jnp.abs(product))
+            return (product.ravel(), force, bridge.energy(x)[None]), (*scale, jnp.abs(bridge.energy(x)))
 
-        errors = [chebyshev.tail(values, self.grid) for values in jax.vmap(summands)(x)]
+        values, scales = jax.vmap(summands)(x)
+        errors = [
+            chebyshev.tail(v, self.grid) / jnp.maximum(jnp.max(s), 1e-300) for v, s in zip(values, scales, strict=True)
+        ]
         return residual, jnp.max(jnp.array(errors))
 
     def local(self, bridge, z, q, u):

@@ -40,10 +40,10 @@ class Moments(AbstractPopulation):
     def measure(self, bridge, z, q):
         """Gauss–Hermite nodes of N(p, SSᵀ)."""
         zeta, w = hermite(self.nodes, z.p.shape[0])
-        return Measure(z.p + zeta @ z.s.T, jnp.asarray(w))
+        return Measure(z.p[None] + zeta @ z.s.T, jnp.asarray(w))
 
     def transport(self, bridge: AbstractBridge, z, q, u):
         """ṗ and Ṡ."""
         zeta, w = hermite(self.nodes, z.p.shape[0])
-        velocity = jax.vmap(lambda x: mechanics.flow(bridge, x, q) @ u)(z.p + zeta @ z.s.T)
+        velocity = jax.vmap(lambda x: mechanics.flow(bridge, x, q) @ u)(z.p[None] + zeta @ z.s.T)
         return Spread(w @ velocity, velocity.T @ (w[:, None] * zeta))
