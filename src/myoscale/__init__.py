@@ -33,10 +33,13 @@ _HOMES = {
         "RotationStretch",
         "SpringMass",
     ),
+    "zoo": (),  # a room with a name of its own
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)
+_ROOMS = [module for module, names in _HOMES.items() if not names]
+
+__all__ = sorted([*_HOME, *_ROOMS])
 
 
 def __getattr__(name: str):
@@ -44,6 +47,8 @@ def __getattr__(name: str):
         value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
         globals()[name] = value
         return value
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module 'myoscale' has no attribute '{name}'")
 
 
@@ -52,6 +57,7 @@ def __dir__():
 
 
 if TYPE_CHECKING:
+    from . import zoo
     from .drive import Free, Length, QuasiStatic
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling

@@ -1,0 +1,61 @@
+"""What a page of the zoo holds: how to build a published model, and what to compare on it."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from ..levels import AbstractLevel
+from ..model import Model, Start
+from .exact import LinearExact
+
+PLUNDER_SIMEON_2020 = (
+    "S. Plunder, B. Simeon, Coupled systems of linear differential-algebraic and kinetic equations with application "
+    "to the mathematical modelling of muscle tissue, in Progress in Differential-Algebraic Equations II (2020), "
+    "doi:10.1007/978-3-030-53905-4_12"
+)
+PLUNDER_SIMEON_2023 = (
+    "S. Plunder, B. Simeon, The mean-field limit for particle systems with uniform full-rank constraints, "
+    "Kinetic and Related Models (2023), doi:10.3934/krm.2023012"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A model, its start, and what to compare on them.
+
+    **Attributes:** `name`, as the shell calls it; `title`, one line; `model` and `start`; `t1`, the end of the run; `levels`
+    to compare by default; `reference`, the source; `exact`, the exact mean-field solution, `exact(t)` being y and ẏ, or
+    None where none is known.
+    """
+
+    name: str
+    title: str
+    model: Model
+    start: Start
+    t1: float
+    levels: tuple[AbstractLevel, ...]
+    reference: str
+    exact: LinearExact | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """The recipe of a `Problem`: nothing is built before it is asked for.
+
+    **Attributes:** `build`, keyword parameters to (model, start); `exact`, (model, start) to the exact solution, or None; the
+    others as in `Problem`.
+    """
+
+    name: str
+    title: str
+    build: Callable[..., tuple[Model, Start]]
+    t1: float
+    levels: tuple[AbstractLevel, ...]
+    reference: str
+    exact: Callable[[Model, Start], LinearExact] | None = None
+
+    def problem(self, **parameters: Any) -> Problem:
+        """The problem, with other `parameters` of `build` than the published ones."""
+        model, start = self.build(**parameters)
+        exact = None if self.exact is None else self.exact(model, start)
+        return Problem(self.name, self.title, model, start, self.t1, self.levels, self.reference, exact)

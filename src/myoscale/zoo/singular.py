@@ -1,0 +1,60 @@
+"""A constraint that loses rank: g = x² + (q − 2)² (theory.md section 7, example 4).
+
+g_x = 2x vanishes at x = 0, which the bridge with the smallest c_i reaches first, at |q − 2| = √c_i. Levels that eliminate
+the multipliers stop there with `SingularConstraintError`, the results so far kept; the system itself stays regular.
+"""
+
+from ..levels import Characteristics, MomentClosure, Reduced
+from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
+from ..tissue import SpringMass
+from ..types import Scalar
+from .page import PLUNDER_SIMEON_2023, Page
+
+
+class SingularBridge(AbstractBridge):
+    """g = x² + (q − 2)², nx = nq = 1; W₁ = κ₁|x|²/2, by default no energy at all.
+
+    **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
+    """
+
+    mass: Scalar  # m, per head            [scaled]
+    stiffness: Scalar = 0.0  # κ₁          [scaled]
+
+    def constraint(self, x, q):
+        """x² + (q − 2)²."""
+        return x**2 + (q - 2.0) ** 2
+
+    def energy(self, x):
+        """κ₁|x|²/2."""
+        return 0.5 * self.stiffness * x @ x
+
+
+def singular(
+    *,
+    M0: Scalar = 2.0,
+    m: Scalar = 1.0,
+    kappa0: Scalar = 1.0,
+    kappa1: Scalar = 0.0,
+    y: Scalar = 3.0,
+    v: Scalar = 0.0,
+    x: AbstractLaw = Normal(mean=2.0, std=0.2),
+) -> tuple[Model, Start]:
+    """The singular example; the defaults are the published values.
+
+    **Arguments:** `M0`, `kappa0`: mass M₀ and stiffness κ₀ of the tissue; `m`, `kappa1`: mass m and stiffness κ₁ of a
+    bridge; `y`, `v`: the tissue's start; `x`: the law of the bridges' initial extension.
+
+    **Returns:** model and start.
+    """
+    model = Model(SpringMass(mass=M0, stiffness=kappa0), SingularBridge(mass=m, stiffness=kappa1))
+    return model, Start(y, v, x=x)
+
+
+PAGE = Page(
+    name="singular",
+    title="Singular: the constraint of a bridge loses rank on the way",
+    build=singular,
+    t1=20.0,
+    levels=(Reduced(100), Characteristics(64), MomentClosure()),
+    reference=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 4",
+)
