@@ -159,7 +159,11 @@ def peers(name):
     loops = numba_solver(by_hand[1])
     start = lambda x: np.concatenate([[1.0, 0.0], x])
     dop853 = lambda x, tol: solve_ivp(by_hand[0], (0, T1), start(x), "DOP853", TIMES, rtol=tol, atol=tol).y[0]
-    return {"numba DOP853": lambda x, tol: loops(start(x), TIMES, tol), "scipy DOP853": dop853, "diffrax Tsit5": jax_solver(name)}
+    return {
+        "numba DOP853": lambda x, tol: loops(start(x), TIMES, tol),
+        "scipy DOP853": dop853,
+        "diffrax Tsit5": jax_solver(name),
+    }
 
 
 def ours(name, x, tolerance=1e-8):
@@ -199,14 +203,20 @@ def compare(name, sizes, repeats):
         first = ours(name, x)  # compiles
         best, error = {}, {}
         for _ in range(repeats):
-            for label, solver in {**{k: (lambda x, k=k: solvers[k](x, tolerance[k])) for k in solvers}, "myoscale": lambda x: ours(name, x).y[:, 0]}.items():
+            for label, solver in {
+                **{k: (lambda x, k=k: solvers[k](x, tolerance[k])) for k in solvers},
+                "myoscale": lambda x: ours(name, x).y[:, 0],
+            }.items():
                 y, cost = timed(solver, x)
                 if cost < best.get(label, np.inf):
                     best[label] = cost
                 error[label] = np.abs(y - exact).max() / np.abs(exact).max()
         row = "  ".join(f"{label} {best[label]:.3g} ({error[label]:.0e})" for label in best)
         ratio = min(cost for label, cost in best.items() if label != "myoscale") / best["myoscale"]
-        print(f"N = {n:>9,}: {row}  ratio {ratio:.1f}  [compile {first.stats.compile:.1f} s; {first.stats.path}]", flush=True)
+        print(
+            f"N = {n:>9,}: {row}  ratio {ratio:.1f}  [compile {first.stats.compile:.1f} s; {first.stats.path}]",
+            flush=True,
+        )
 
 
 def growth(folder):
@@ -218,7 +228,9 @@ def growth(folder):
     for name in ("linear", "onion"):
         sizes, seconds, memory = [10**k for k in range(2, 8)], [], []
         for n in sizes:
-            out = subprocess.run([sys.executable, __file__, "--one", name, str(n)], capture_output=True, text=True, check=True).stdout
+            out = subprocess.run(
+                [sys.executable, __file__, "--one", name, str(n)], capture_output=True, text=True, check=True
+            ).stdout
             cost, peak = map(float, out.split()[-2:])
             seconds.append(cost)
             memory.append(peak)

@@ -285,7 +285,7 @@ def test_points_in_several_dimensions_match_pot(nx):
 
 def test_points_in_the_plane_keep_short_distances():
     x = np.random.default_rng(0).normal(size=(50, 2)) + 1000
-    assert wasserstein(Points(x), Points(x + [3e-6, 4e-6])) == pytest.approx(5e-6, rel=1e-6)
+    assert wasserstein(Points(x), Points(x + np.array([3e-6, 4e-6]))) == pytest.approx(5e-6, rel=1e-6)
 
 
 def test_points_on_a_line_in_the_plane_agree_with_the_line():

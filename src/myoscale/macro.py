@@ -38,8 +38,8 @@ class Balance(NamedTuple):
 
 def over_points(model: Model, function, *arguments: PyTree) -> PyTree:
     """`function(bridge, …)` at each point of the tissue; arguments and result have a leading axis P."""
-    stacked = isinstance(model.bridge, Stacked)
-    bridge = model.bridge.each if stacked else model.bridge
+    bridge = model.bridge.each if isinstance(model.bridge, Stacked) else model.bridge
+    stacked = bridge is not model.bridge
     if jax.tree.leaves(arguments)[0].shape[0] == 1:  # one point needs no batching, and its loops no masks
         first = lambda tree: jax.tree.map(lambda a: a[0], tree)
         result = function(first(bridge) if stacked else bridge, *map(first, arguments))
@@ -99,7 +99,7 @@ def prescribe(drive: AbstractDrive, t: Array, y: Array, v: Array) -> tuple[Array
         return y, v
     held = jnp.array(drive.indices(y.size))
     position, velocity, _ = rates(drive.y, t, held.size)
-    return y.at[held].set(position), v.at[held].set(velocity)
+    return jnp.asarray(y).at[held].set(position), jnp.asarray(v).at[held].set(velocity)
 
 
 def damping_matrix(model: Model) -> Float[Array, "ny ny"]:

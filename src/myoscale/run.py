@@ -28,7 +28,7 @@ from .levels.integrate import (
     weakest,
 )
 from .macro import Motion
-from .model import Model, Start
+from .model import AbstractLaw, Model, Stacked, Start
 from .model.checks import check_model
 from .model.scenario import tree_float
 from .population import AbstractPopulation, Density, Ensemble, Moments
@@ -79,7 +79,9 @@ def solve(
     7.4) and `StoppedError` where the integrator cannot go on, both with the results so far in `.solution`.
     """
     traced = is_traced((model, level, start, drive, tolerance))
-    scenario = Scenario(model, level, start, t1, drive, save, tolerance, seed)
+    scenario = Scenario(
+        model, level, start, t1, drive, save if isinstance(save, int) else np.asarray(save), tolerance, seed
+    )
     times = _check(scenario)
     if traced:
         return _solve_traced(scenario, times)
@@ -122,7 +124,9 @@ def _check(scenario: Scenario) -> np.ndarray:
 
 def _positive(value: Any) -> bool:
     return (
-        isinstance(value, int | float | np.number) and not isinstance(value, bool) and np.isfinite(value) and value > 0
+        isinstance(value, int | float | np.number)
+        and not isinstance(value, bool)
+        and bool(np.isfinite(value) and value > 0)
     )
 
 
@@ -179,12 +183,12 @@ def _grid(times: np.ndarray, t1: float) -> np.ndarray:
 
 def _compressible(scenario: Scenario) -> tuple[int, ...]:
     """Label grids worth trying before summing over every particle."""
-    level, start = scenario.level, scenario.start
-    bridge = getattr(scenario.model.bridge, "each", scenario.model.bridge)
-    if not isinstance(level, Reduced) or bridge.interaction is not None:
+    level, start, bridge = scenario.level, scenario.start, scenario.model.bridge
+    interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction
+    if not isinstance(level, Reduced) or interaction is not None:
         return ()
-    count = level.n or (np.shape(start.x)[-2] if np.ndim(start.x) > 1 else len(start.x))
-    return tuple(grid for grid in _GRIDS[start.nx] if count >= 4 * grid**start.nx)
+    count = level.n if isinstance(start.x, AbstractLaw) else start.points(1)[0].shape[1]
+    return tuple(grid for grid in _GRIDS[start.nx] if (count or 0) >= 4 * grid**start.nx)
 
 
 class _Begun(eqx.Module):
@@ -226,7 +230,7 @@ def _begin(
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
     """The run as one differentiable program."""
-    if not jax.config.jax_enable_x64:
+    if not jax.config.read("jax_enable_x64"):
         raise InputError(
             "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
         )
@@ -347,7 +351,7 @@ def _who(population: AbstractPopulation, bridge: int) -> str:
             if bridge < 2
             else f"cell {bridge - 2}"
         )
-    return f"{'Gauss node' if isinstance(population, Moments) else 'label' if population.grid else 'bridge'} {bridge}"
+    return f"{'Gauss node' if isinstance(population, Moments) else 'label' if getattr(population, 'grid', 0) else 'bridge'} {bridge}"
 
 
 def _assemble(

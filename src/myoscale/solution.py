@@ -120,7 +120,7 @@ class Snapshot:
         return self.masses / volume
 
     def __getitem__(self, point: int) -> "Snapshot":
-        pick = lambda value: None if value is None else value[point]
+        pick: Any = lambda value: None if value is None else value[point]
         edges = None if self.edges is None else tuple(e[point] for e in self.edges)
         fields = {name: pick(getattr(self, name)) for name in ("mean", "covariance", "points", "weights", "masses")}
         return Snapshot(self.kind, edges=edges, **fields)
@@ -189,7 +189,8 @@ class Solution:
                 w = np.broadcast_to(1.0 / x.shape[1], x.shape[:2])  # takes no memory
             mean, covariance = jax.jit(jax.vmap(lambda x, w: _moments(Measure(x, w))))(x, w)
             return _concrete_snapshot("points", mean, covariance, points=x, weights=w)
-        z, population, model = self._state(i), self.representation, self.scenario.model
+        z, model = self._state(i), self.scenario.model
+        population: Any = self.representation
         if isinstance(population, Moments):
             return _concrete_snapshot("gaussian", z.p, z.s @ jnp.swapaxes(z.s, -1, -2))
         edges = jax.vmap(lambda low, high: tuple(population.edges(low, high)))(z.low, z.high)
@@ -219,6 +220,7 @@ class Solution:
     def _positions(self, i: int) -> Array:
         """Every bridge at the i-th saved time, (P, N, nx)."""
         until = np.searchsorted(self.path[:, 0], self.ts[i] * (1 + 1e-12))
+        assert self.particles is not None
         path = np.concatenate([self.path[:until, 1:], np.asarray(self.y[i])[None]])
         padding = 2 ** int(np.ceil(np.log2(len(path)))) - len(path)  # few lengths, few programs to compile
         path = np.concatenate([path, np.repeat(path[-1:], padding, axis=0)])

@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import InputError
 from .base import AbstractPointLevel, need_law
 
+_REMEDY = "use Reduced() to move exactly these points."
+
 
 class Characteristics(AbstractPointLevel):
     """The mean field on `nodes` Gauss nodes of the start's law, in total; in nx dimensions a number k^nx.
@@ -35,9 +37,9 @@ class Characteristics(AbstractPointLevel):
 
     def check(self, start):
         """Nodes need a law, and as many as its rule can have."""
-        need_law(self, start, "use Reduced() to move exactly these points.").nodes(int(self.nodes))
+        need_law(self, start, _REMEDY).nodes(int(self.nodes))
 
     def points(self, start, points, key, seed):
         """Nodes and weights of the law, the same at every point."""
-        x, w = start.x.nodes(int(self.nodes))
-        return tuple(jnp.broadcast_to(a, (points, *a.shape)) for a in (x, w))
+        x, w = need_law(self, start, _REMEDY).nodes(int(self.nodes))
+        return jnp.broadcast_to(x, (points, *x.shape)), jnp.broadcast_to(w, (points, *w.shape))

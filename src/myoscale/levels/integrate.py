@@ -4,7 +4,7 @@ diffrax's Dopri8 steps the motion (y, ẏ, moving parts of z, work). Around it, 
 out of the stage vectors, and stops where the constraint loses rank. Along the way the energies, forces and residuals are recorded.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -23,6 +23,9 @@ from ..types import Array, Float, PyTree
 SINGULAR = 1e-4  # g_x is singular below this fraction of the greatest singular value at the start
 MAX_STEPS = 200_000  # in one stretch
 _LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
+
+
+_RESULTS: Any = diffrax.RESULTS
 
 
 class Problem(NamedTuple):
@@ -164,13 +167,13 @@ class Tracked(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
         motion, error, dense, inner, result = self.solver.step(terms, t0, t1, y0, (problem, still), inner, made_jump)
         z, kept = problem.population.admissible(motion.z, problem.tolerance * _LOCAL)
         motion = motion._replace(z=z)
-        y, _ = macro.prescribe(problem.drive, t1, motion.y, motion.v)
+        y, _ = macro.prescribe(problem.drive, jnp.asarray(t1), motion.y, motion.v)
         whole = eqx.combine(z, still)
         memory = refresh(problem, y, whole)
         margin = weakest(problem, y, eqx.combine(memory, whole)).singular_value
         lost = ~kept | ~_finite(memory) | (margin < 0)
         error = jax.tree.map(lambda e: jnp.where(lost, jnp.inf, e), error)  # rejects the step
-        result = diffrax.RESULTS.where(margin < problem.floor, diffrax.RESULTS.singular, result)
+        result = _RESULTS.where(margin < problem.floor, _RESULTS.singular, result)
         return motion, error, dense, (inner, memory), result
 
     def func(self, terms, t0, y0, args):
@@ -194,7 +197,7 @@ def stretch(
 ) -> Outcome:
     """Integrate from `state` to the last of the times `ts`, recording at each."""
     local = jnp.maximum(_LOCAL * problem.tolerance, 1e-14)
-    solution = diffrax.diffeqsolve(
+    solution: Any = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         Tracked(diffrax.Dopri8()),
         state.t,
@@ -202,14 +205,16 @@ def stretch(
         dt0,
         state.motion,
         (problem, state.still),
-        saveat=diffrax.SaveAt(subs=[diffrax.SubSaveAt(ts=ts), diffrax.SubSaveAt(t1=True)], solver_state=True),
+        saveat=diffrax.SaveAt(
+            subs=[diffrax.SubSaveAt(ts=jnp.asarray(ts)), diffrax.SubSaveAt(t1=True)], solver_state=True
+        ),
         stepsize_controller=diffrax.PIDController(rtol=local, atol=local, dtmin=1e-13 * ts[-1]),
         max_steps=max_steps,
         throw=False,
     )
-    saved, last = solution.ys  # type: ignore[misc]
+    saved, last = solution.ys
     motion = jax.tree.map(lambda a: a[0], last)
-    time = solution.ts[1][0]  # type: ignore[index]
+    time = solution.ts[1][0]
     still = eqx.combine(solution.solver_state[1], state.still)
     whole = eqx.combine(motion.z, still)
     y, _ = macro.prescribe(problem.drive, time, motion.y, motion.v)
@@ -217,8 +222,8 @@ def stretch(
         state=State(time, motion, still),
         record=observe(problem, state, ts, saved),
         weakest=weakest(problem, y, whole),
-        singular=solution.result == diffrax.RESULTS.singular,
-        finished=solution.result == diffrax.RESULTS.successful,
+        singular=solution.result == _RESULTS.singular,
+        finished=solution.result == _RESULTS.successful,
         steps=jnp.asarray(solution.stats["num_steps"]),
     )
 

@@ -15,6 +15,9 @@ from .base import AbstractLevel, need_law
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
 
+_REMEDY = "give a law (a Tabulated one made with a kernel width, say), or use Reduced() for these points."
+
+
 class Kinetic(AbstractLevel):
     """The density of bridges on `cells` cells an axis (nx = 1 or 2) in a window of ± `window` standard deviations.
 
@@ -45,11 +48,7 @@ class Kinetic(AbstractLevel):
     @float64
     def check(self, start):
         """A law in one or two dimensions that the window holds and the cells can resolve."""
-        law = need_law(
-            self,
-            start,
-            "give a law (a Tabulated one made with a kernel width, say), or use Reduced() for these points.",
-        )
+        law = need_law(self, start, _REMEDY)
         if law.nx > 2:
             raise InputError(
                 f"Kinetic is for nx = 1 or 2. Received a law on R^{law.nx}: use Characteristics or MomentClosure."
@@ -68,5 +67,5 @@ class Kinetic(AbstractLevel):
     def begin(self, model, start, q, key, seed):
         """Cell masses of the law, the same at every point."""
         population = Density(int(self.cells))
-        z, _ = population.start(start.x, self.window)
+        z, _ = population.start(need_law(self, start, _REMEDY), self.window)
         return population, jax.tree.map(lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape)), z)

@@ -11,7 +11,6 @@ from scipy.stats import qmc
 
 from ..errors import InputError, nearest
 from ..model import AbstractLaw
-from ..types import Array
 from .base import AbstractPointLevel
 
 
@@ -77,7 +76,7 @@ class Reduced(AbstractPointLevel):
         if not isinstance(start.x, AbstractLaw):
             x, w = start.points(points)
             return x, None if start.weights is None else w
-        law, n = start.x, self.n
+        law, n = start.x, self.n or 0
         if self.sampling is Sampling.RANDOM:
             return jnp.stack([_draw(law, k, n) for k in jax.random.split(key, points)]), None
         if self.sampling is Sampling.QUANTILE:
@@ -88,7 +87,7 @@ class Reduced(AbstractPointLevel):
 _BLOCK = 2**20  # draws at a time, so that their temporaries stay small beside the particles
 
 
-def _draw(law: AbstractLaw, key: Array, n: int) -> Array:
+def _draw(law: AbstractLaw, key: jax.Array, n: int) -> jax.Array:
     blocks = -(-n // _BLOCK)
     if blocks == 1:
         return law.sample(key, n)

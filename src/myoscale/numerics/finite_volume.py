@@ -40,7 +40,7 @@ def fluxes(m: Array, velocity: Array, axis: int) -> Array:
 
 def rate(m: Array, velocities: list[Array]) -> Array:
     """dm/dt from the velocities at the faces of each axis."""
-    return -sum(jnp.diff(fluxes(m, v, axis), axis=axis) for axis, v in enumerate(velocities))
+    return -sum((jnp.diff(fluxes(m, v, axis), axis=axis) for axis, v in enumerate(velocities)), jnp.zeros(()))
 
 
 def midpoint_weights(m: Array) -> Array:

@@ -91,14 +91,17 @@ def energies(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, 
 
 def pair_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:
     """½ Σ_i Σ_j w_i w_j V(X_j − X_i), i = j included, without an N × N temporary."""
-    if bridge.interaction is None:
+    energy = bridge.interaction
+    if energy is None:
         return jnp.zeros(())
-    return 0.5 * measure.expect(lambda x: measure.expect(lambda other: bridge.interaction(other - x)))
+    return 0.5 * measure.expect(lambda x: measure.expect(lambda other: energy(other - x)))
 
 
 def pair_forces(bridge: AbstractBridge, measure: Measure) -> Float[Array, "K nx"]:
     """Σ_j w_j K(X_j, X_i) for every i, K(x′, x) = −∇_x V(x′ − x)."""
-    force = lambda x: measure.expect(lambda other: jax.grad(bridge.interaction)(other - x))
+    assert bridge.interaction is not None
+    gradient = jax.grad(bridge.interaction)
+    force = lambda x: measure.expect(lambda other: gradient(other - x))
     return block_map(force, measure.x, block=64)
 
 

@@ -4,7 +4,7 @@ Full rank makes each point a function of the tissue, X_i = ξ(q; c_i): the point
 with weights, and the constraint cannot drift (theory.md section 3). The remembered positions only start Newton's search.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,9 +21,9 @@ from .base import AbstractPopulation, Measure, pair_forces
 class Labels(NamedTuple):
     """State of an `Ensemble`: where each search starts, the labels c_i = g(X_i^in, q^in), and the weights."""
 
-    x: Float[Array, "N nx"]
-    c: Float[Array, "N nx"]
-    w: Float[Array, " N"]
+    x: Any  # (N, nx)
+    c: Any  # (N, nx)
+    w: Any  # (N,); each is None in a tree of rates or updates, where it does not change
 
 
 class Ensemble(AbstractPopulation):

@@ -14,9 +14,9 @@ References: M. Rosenblatt, Ann. Math. Stat. 23 (1952) 470; G. H. Golub & J. H. W
 (1969) 221.
 """
 
-from myoscale.model.laws.base import AbstractLaw as AbstractLaw
-from myoscale.model.laws.gaussian import MultivariateNormal as MultivariateNormal
-from myoscale.model.laws.gaussian import Normal as Normal
-from myoscale.model.laws.mixture import Mixture as Mixture
-from myoscale.model.laws.tabulated import Tabulated as Tabulated
-from myoscale.model.laws.uniform import Uniform as Uniform
+from .base import AbstractLaw as AbstractLaw
+from .gaussian import MultivariateNormal as MultivariateNormal
+from .gaussian import Normal as Normal
+from .mixture import Mixture as Mixture
+from .tabulated import Tabulated as Tabulated
+from .uniform import Uniform as Uniform

@@ -10,7 +10,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from myoscale.model.laws.checks import InputError
+from ...errors import InputError
+from ...types import Scalar
 
 
 class AbstractLaw(eqx.Module):
@@ -64,7 +65,7 @@ class AbstractLaw(eqx.Module):
         """The density of μ at x, shape (..., nx); one value a point, shape (...)."""
 
     @abc.abstractmethod
-    def window(self, width: float) -> tuple[Float[Array, " nx"], Float[Array, " nx"]]:
+    def window(self, width: Scalar) -> tuple[Float[Array, " nx"], Float[Array, " nx"]]:
         """The box that holds the law: mean ± `width` standard deviations an axis, or the support where it is
         bounded.
 

@@ -10,8 +10,8 @@ from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
-from myoscale.model.laws.base import AbstractLaw, pointwise
-from myoscale.model.laws.checks import (
+from .base import AbstractLaw, pointwise
+from .checks import (
     Given,
     InputError,
     Leaf,
@@ -22,7 +22,7 @@ from myoscale.model.laws.checks import (
     leaf,
     vector,
 )
-from myoscale.model.laws.rules import hermite, tensor
+from .rules import hermite, tensor
 
 
 class _AbstractGaussian(AbstractLaw):

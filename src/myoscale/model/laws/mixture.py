@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from myoscale.model.laws.base import AbstractLaw, uniforms
-from myoscale.model.laws.checks import Given, InputError, Leaf, check_finite, known, leaf
-from myoscale.model.laws.rules import per_axis, shares
+from .base import AbstractLaw, uniforms
+from .checks import Given, InputError, Leaf, check_finite, known, leaf
+from .rules import per_axis, shares
 
 
 class Mixture(AbstractLaw):

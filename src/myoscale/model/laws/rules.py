@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import roots_hermitenorm, roots_legendre
 
-from myoscale.model.laws.checks import InputError
+from .checks import InputError
 
 
 @functools.lru_cache(maxsize=64)

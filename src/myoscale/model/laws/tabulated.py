@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from myoscale.model.laws.base import AbstractLaw, uniforms
-from myoscale.model.laws.checks import InputError, Leaf, check_finite, known, leaf
-from myoscale.model.laws.rules import legendre, shares
+from .base import AbstractLaw, uniforms
+from .checks import InputError, Leaf, check_finite, known, leaf
+from .rules import legendre, shares
 
 
 class Tabulated(AbstractLaw):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from myoscale.model.laws.base import AbstractLaw, pointwise, uniforms
-from myoscale.model.laws.checks import (
+from .base import AbstractLaw, pointwise, uniforms
+from .checks import (
     InputError,
     Leaf,
     check_finite,
@@ -16,7 +16,7 @@ from myoscale.model.laws.checks import (
     leaf,
     vector,
 )
-from myoscale.model.laws.rules import legendre, tensor
+from .rules import legendre, tensor
 
 
 class Uniform(AbstractLaw):
