@@ -129,9 +129,7 @@ def random_smooth(rng, m, n, linear, bend, waves=3):
     """A member of the family near its linear part."""
     c = bend * rng.normal(size=(m, n, n))
     amplitude = bend * rng.normal(size=(m, waves))
-    return Smooth(
-        linear, c + c.swapaxes(1, 2), amplitude, rng.normal(size=(waves, n)), rng.uniform(0, 6, waves)
-    )
+    return Smooth(linear, c + c.swapaxes(1, 2), amplitude, rng.normal(size=(waves, n)), rng.uniform(0, 6, waves))
 
 
 def positive(rng, n, low=0.5):
@@ -154,9 +152,7 @@ def random_case(shape: Shape, seed: int) -> Case:
         pair = (np.asarray(rng.normal()), positive(rng, nx)) if shape.pairs else ()
         return (InteractingBridge if shape.pairs else RandomBridge)(np.asarray(mass), g, spring, *pair)
 
-    locals_ = [
-        random_smooth(rng, nq, ny, rng.normal(size=(nq, ny)), 0.0 if shape.linear else 0.3) for _ in range(P)
-    ]
+    locals_ = [random_smooth(rng, nq, ny, rng.normal(size=(nq, ny)), 0.0 if shape.linear else 0.3) for _ in range(P)]
     passive = random_smooth(rng, 1, ny, rng.normal(size=(1, ny)), 0.5)
     tissue = RandomTissue(
         positive(rng, ny),
@@ -211,9 +207,7 @@ def bridge_forces(case: Case, p: int, x: np.ndarray) -> np.ndarray:
         return f
     r = x[None] - x[:, None]  # r[i, j] = X_j − X_i
     value = bridge.strength * np.exp(-0.5 * np.einsum("ija,ab,ijb->ij", r, bridge.P, r))
-    return f - np.einsum(
-        "j,ij,ijb,ab->ia", case.w[p], value, r, bridge.P
-    )  # K = −∇_{X_i} V(X_j − X_i) = V′(r)
+    return f - np.einsum("j,ij,ijb,ab->ia", case.w[p], value, r, bridge.P)  # K = −∇_{X_i} V(X_j − X_i) = V′(r)
 
 
 class Constraints(NamedTuple):
@@ -242,9 +236,7 @@ def constraints(case: Case) -> Constraints:
             g_x, g_q = jacobian[:, :nx], jacobian[:, nx:]
             u = dq @ case.v
             along = np.concatenate([np.linalg.solve(g_x, -g_q @ u), u])
-            h = np.einsum("mij,i,j->m", hessian, along, along) + g_q @ np.einsum(
-                "mij,i,j->m", ddq, case.v, case.v
-            )
+            h = np.einsum("mij,i,j->m", hessian, along, along) + g_q @ np.einsum("mij,i,j->m", ddq, case.v, case.v)
             rows.append((x_i, g_x, g_q, g_q @ dq, h, f, bridge.mass, omega * w))
     return Constraints(*map(np.array, zip(*rows, strict=True)))
 

@@ -80,7 +80,8 @@ def test_isometric_stiffness(level):
     """K = ∫(κΦ² + κxΦ Φ′) ρ dx."""
     expected = expectation(lambda x: STIFFNESS * phi(x) ** 2 * (1 - 6 * BEND * x**2 * phi(x)))
     observed = hold(level, Length(0.5)).stiffness[-1, 0, 0, 0]
-    assert observed == pytest.approx(expected, rel=1e-4), (
+    accuracy = 1e-3 if isinstance(level, MomentClosure) else 1e-4  # Φ stretches a Gaussian into something else
+    assert observed == pytest.approx(expected, rel=accuracy), (
         f"{level.label}: expected {expected:.6f}, observed {observed:.6f}"
     )
 
@@ -101,12 +102,10 @@ def test_quasi_static_force(level):
 
 
 def test_results_are_float64_arrays():
-    """NumPy's, in a session that never asked JAX for 64 bits: labels too, or whatever is computed from them is rounded to 32."""
+    """NumPy's, in a session that never asked JAX for 64 bits: where the particles started too, or whatever is computed from them is rounded to 32."""
     solution = hold(LEVELS[0], Length(0.5))
-    arrays = {
-        name: getattr(solution, name) for name in ("ts", "y", "v", "force", "reaction", "residual", "path")
-    }
-    arrays |= {f"labels.{name}": array for name, array in solution.labels._asdict().items()}
+    arrays = {name: getattr(solution, name) for name in ("ts", "y", "v", "force", "reaction", "residual", "path")}
+    arrays["particles.x"] = solution.particles.x
     wrong = {
         name: type(a).__name__
         for name, a in arrays.items()

@@ -101,9 +101,7 @@ def conditioned(case, bridges) -> bool:
 def worst(shape, error):
     """Greatest error over the well-conditioned seeds, with the seed; there must be many."""
     errors = {s: error(*both(shape, s)) for s in SEEDS if conditioned(*both(shape, s)[:2])}
-    assert len(errors) >= 8, (
-        f"expected at least 8 of 10 random cases to be well conditioned, observed {len(errors)}"
-    )
+    assert len(errors) >= 8, f"expected at least 8 of 10 random cases to be well conditioned, observed {len(errors)}"
     seed = max(errors, key=errors.get)
     return errors[seed], f"{shape}, seed {seed}: expected relative error ≤ {{}}, observed {errors[seed]:.2e}"
 
@@ -113,9 +111,7 @@ by_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 @by_shape
 def test_acceleration_solves_the_saddle_point_system(shape):
-    error, message = worst(
-        shape, lambda case, bridges, answer, seen: relative(seen[0].acceleration, answer.y)
-    )
+    error, message = worst(shape, lambda case, bridges, answer, seen: relative(seen[0].acceleration, answer.y))
     assert error <= 1e-12, message.format(1e-12)
 
 
@@ -195,9 +191,7 @@ def test_prescribed_motion_takes_the_reaction_of_the_saddle_point_system(dofs):
         held = range(shape.ny) if dofs is None else dofs
         rng = np.random.default_rng(seed)
         wave = Wave(rng.normal(size=len(held)), rng.normal(size=len(held)))
-        answer = saddle_point(
-            case.model.tissue.mass_matrix, tissue_force(case), bridges, held, -wave.b * np.sin(0.7)
-        )
+        answer = saddle_point(case.model.tissue.mass_matrix, tissue_force(case), bridges, held, -wave.b * np.sin(0.7))
         with jax.enable_x64(True):
             drive = Length(wave, dofs, load=jnp.asarray(case.load))
             arrays = map(jnp.asarray, (case.x_in, case.w, case.y_in, case.y, case.v))
@@ -227,9 +221,7 @@ def test_the_cases_are_general():
         effect = {"Ω": 0.0, "mass": 0.0}
         for seed in SEEDS:
             case, bridges, answer, _ = both(shape, seed)
-            second = max(
-                np.abs(derivatives(leaf(case.model.tissue.local, p), case.y)[2]).max() for p in range(shape.P)
-            )
+            second = max(np.abs(derivatives(leaf(case.model.tissue.local, p), case.y)[2]).max() for p in range(shape.P))
             assert (second > 1e-3) is not shape.linear, f"{shape}: observed q″ up to {second:.1e}"
             spread = bridges.weight.max() / bridges.weight.min()
             assert spread > 1.5, f"{shape}: expected unequal weights, observed a ratio of {spread:.2f}"
@@ -237,11 +229,7 @@ def test_the_cases_are_general():
             counts["Stacked"] += isinstance(case.model.bridge, Stacked)
             counts["massless"] += bridge_at(case, 0).mass == 0
             for name, without in {"Ω": {"h": 0 * bridges.h}, "mass": {"mass": 0 * bridges.mass}}.items():
-                other = saddle_point(
-                    case.model.tissue.mass_matrix, tissue_force(case), bridges._replace(**without)
-                )
+                other = saddle_point(case.model.tissue.mass_matrix, tissue_force(case), bridges._replace(**without))
                 effect[name] = max(effect[name], relative(other.y, answer.y))
-        assert min(effect.values()) > 1e-2, (
-            f"{shape}: expected every effect above 1e-2 in some case, observed {effect}"
-        )
+        assert min(effect.values()) > 1e-2, f"{shape}: expected every effect above 1e-2 in some case, observed {effect}"
     assert min(counts.values()) >= 10, f"expected at least 10 cases of each kind, observed {counts}"
