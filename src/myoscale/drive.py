@@ -32,9 +32,7 @@ def rates(function: TimeFunction | None, t: Array, size: int) -> tuple[Array, Ar
 class AbstractDrive(eqx.Module):
     """How the tissue is driven."""
 
-    def loading(self) -> TimeFunction | None:
-        """ℓ(t), or None."""
-        return getattr(self, "load", None)
+    load: eqx.AbstractVar[TimeFunction | None]  # ℓ(t)
 
 
 class Free(AbstractDrive):

@@ -70,7 +70,7 @@ def balance(
     total = jnp.asarray(tissue.mass_matrix) + tissue.assemble(y, mass)
     free = force - jnp.einsum("pij,pj->pi", mass, bias)
     right = (
-        tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.loading(), t, y.size)
+        tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.load, t, y.size)
     )
     if isinstance(drive, Length):
         acceleration, reaction = _prescribed(total, right, drive, t)
@@ -118,7 +118,7 @@ def vector_field(
         acceleration, reaction = jnp.zeros_like(v), jnp.zeros_like(v)
     else:
         acceleration, rate, _, reaction = balance(model, population, drive, t, y, v, z)
-    load = v @ (at(drive.loading(), t, y.size) + reaction)
+    load = v @ (at(drive.load, t, y.size) + reaction)
     return Motion(v, acceleration, rate, load, -v @ damping_matrix(model) @ v)
 
 
@@ -139,10 +139,10 @@ def quasi_static_rate(
     model = model.one_way()
     carry = lambda v: over_points(model, population.transport, z, *kinematics(model, y, v)[:2])
     if model.tissue.damping is not None:
-        residual = static_force(model, population, y, z) + at(drive.loading(), t, y.size)
+        residual = static_force(model, population, y, z) + at(drive.load, t, y.size)
         v = small.solve(damping_matrix(model), residual)
         return v, carry(v)
-    _, load_rate, _ = rates(drive.loading(), t, y.size)
+    _, load_rate, _ = rates(drive.load, t, y.size)
     stiffness = -jax.vmap(
         lambda e: carried(lambda y, z: static_force(model, population, y, z), y, z, e, carry(e)), out_axes=1
     )(jnp.eye(y.size))

@@ -132,7 +132,7 @@ def _positive(value: Any) -> bool:
 
 def _check_drive(drive: AbstractDrive, model: Model, t1: float) -> None:
     ny = model.tissue.ny
-    named = {"load": (drive.loading(), ny)}
+    named = {"load": (drive.load, ny)}
     if isinstance(drive, Length):
         if any(not -ny <= dof < ny for dof in drive.dofs or ()) or len(set(drive.indices(ny))) != len(
             drive.indices(ny)

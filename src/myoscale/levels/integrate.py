@@ -112,7 +112,7 @@ def equilibrium(problem: Problem, state: State) -> State:
     """Let go slowly of what holds the start in place: a quasi-static unloading from the start to equilibrium under ℓ(0)."""
     model, drive = problem.model, problem.drive
     y, z = state.motion.y, eqx.combine(state.motion.z, state.still)
-    load = at(drive.loading(), jnp.zeros(()), y.size)
+    load = at(drive.load, jnp.zeros(()), y.size)
     held = macro.static_force(model.one_way(), problem.population, y, z) + load
     letting_go = problem._replace(drive=QuasiStatic(lambda s: load - (1.0 - s) * held))
     end = stretch(letting_go, state, jnp.linspace(0.0, 1.0, 11), jnp.asarray(0.05)).state

@@ -42,7 +42,7 @@ class Density(AbstractPopulation):
             weights = np.outer(weights / 2, weights / 2).ravel()
             size = (high - low) / self.cells
             centres = self.centres(low, high)
-            density = jax.vmap(lambda offset: law.pdf(centres + offset * size))(offsets)
+            density = jax.vmap(lambda offset: law.pdf(centres + (offset * size)[None]))(offsets)
             m = (jnp.prod(size) * jnp.tensordot(weights, density, 1)).reshape(self.cells, self.cells)
         total = jnp.sum(m)
         return Cells(m / total, low, high), 1.0 - total
@@ -91,7 +91,8 @@ class Density(AbstractPopulation):
         x = self.centres(z.low, z.high)
         v = jax.vmap(velocity)(x)
         mean, drift = w @ x, w @ v
-        stretch = (w @ ((x - mean) * v)) / (w @ (x - mean) ** 2)
+        deviation = x - mean[None]
+        stretch = (w @ (deviation * v)) / (w @ deviation**2)
         return drift + stretch * (z.low - mean), drift + stretch * (z.high - mean)
 
 
