@@ -24,7 +24,9 @@ _HOMES = {
         "Uniform",
     ),
     "solution": ("Snapshot", "Solution", "load"),
+    "report": ("figure", "save_figure"),
     "run": ("solve",),
+    "study": ("Study", "compare"),
     "tissue": (
         "ChainTissue",
         "DeformationGradient",
@@ -74,8 +76,10 @@ if TYPE_CHECKING:
         Tabulated,
         Uniform,
     )
+    from .report import figure, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load
+    from .study import Study, compare
     from .tissue import (
         ChainTissue,
         DeformationGradient,

@@ -20,7 +20,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.distance import cdist
 from scipy.special import ndtr
 
-InputError = ValueError
+from ..errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -1,0 +1,82 @@
+"""Levels as the shell writes them: `name[:SIZE][,field=value]`, for instance `kinetic:400,window=8`."""
+
+import dataclasses
+import enum
+import math
+import re
+from typing import Any
+
+from ..errors import InputError, nearest
+from . import LEVELS
+from .base import AbstractLevel
+
+_EXAMPLES = {
+    "reduced": "reduced:1000",
+    "characteristics": "characteristics:64",
+    "kinetic": "kinetic:200",
+    "moments": "moments",
+}
+
+
+def parse_level(spec: str) -> AbstractLevel:
+    """The level that a text describes; the first field of a level is its size.
+
+    **Raises:** `InputError` that names the nearest level, field or choice, or says what a value should be.
+    """
+    head, *settings = (part.strip() for part in spec.split(","))
+    name, colon, size = (part.strip() for part in head.partition(":"))
+    if name.lower() not in LEVELS:
+        raise InputError(f"There is no level '{name}': {nearest(name.lower(), LEVELS)}")
+    kind = LEVELS[name.lower()]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    first = next(iter(fields))
+    if colon:
+        settings.insert(0, f"{first}={size}")
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise InputError(
+                f"Expected field=value after the comma in '{spec}'. Received '{setting}': {_example(kind)}."
+            )
+        if key not in fields:
+            raise InputError(f"Level '{kind.name}' has no field '{key}': {nearest(key, fields)}")
+        if key in values:
+            raise InputError(f"Expected {key} once in '{spec}'. Received it twice.")
+        values[key] = _value(kind, fields[key], text, key == first)
+    missing = [key for key, field in fields.items() if field.default is dataclasses.MISSING and key not in values]
+    if missing:
+        raise InputError(f"Level '{kind.name}' needs its size, the number of {missing[0]}: {_example(kind)}.")
+    return kind(**values)
+
+
+def parse_levels(specs: list[str]) -> list[AbstractLevel]:
+    """Every level in texts that may hold several, separated by spaces or semicolons.
+
+    **Raises:** `InputError` as `parse_level`.
+    """
+    return [parse_level(spec) for text in specs for spec in re.split(r"[;\s]+", text) if spec]
+
+
+def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_size: bool) -> Any:
+    """A field's value, of the kind that its default has; sizes are whole numbers."""
+    if isinstance(field.default, enum.Enum):
+        choices = [str(choice.value) for choice in type(field.default)]
+        if text.lower() not in choices:
+            raise InputError(f"Level '{kind.name}' does not know {field.name}={text}: {nearest(text.lower(), choices)}")
+        return text.lower()
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    whole = is_size or isinstance(field.default, int)
+    if not math.isfinite(value) or (whole and value != int(value)):
+        wanted = "a whole number" if whole else "a number"
+        raise InputError(
+            f"Expected {field.name} of level '{kind.name}' to be {wanted}. Received '{text}': {_example(kind)}."
+        )
+    return int(value) if whole else value
+
+
+def _example(kind: type[AbstractLevel]) -> str:
+    return f"say {_EXAMPLES.get(kind.name, kind.name)} for instance"

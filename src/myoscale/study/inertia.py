@@ -1,0 +1,61 @@
+"""Σω ½q̇ᵀMq̇ along a run, with the mass of another model: what a ledger would say that counts bridges' kinetic energy there."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import macro
+from ..drive import AbstractDrive
+from ..model import Model
+from ..model.scenario import tree_float
+from ..population import AbstractPopulation, Ensemble
+from ..solution import Solution
+from ..types import Array, Float, PyTree, float64
+
+
+@float64
+def kinetic_bridges(model: Model, solution: Solution) -> Float[np.ndarray, " T"]:
+    """The bridges' kinetic energy at the saved times of a solution, if their mass were that of `model`."""
+    arguments = tree_float(model), solution.representation, solution.scenario.drive
+    if solution.particles is None:
+        z = jax.tree.map(jnp.asarray, solution.z)
+        return np.asarray(_of_states(*arguments, jnp.asarray(solution.y), jnp.asarray(solution.v), z))
+    ts, path = solution.path[:, 0], solution.path[:, 1:]
+    saved = np.searchsorted(ts, solution.ts - 1e-9 * float(ts[-1]))
+    v = np.zeros_like(path)
+    v[saved] = solution.v
+    x, w = solution.particles
+    w = np.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
+    placed = map(jnp.asarray, (x, w, solution.origin))
+    return np.asarray(_of_labels(*arguments, jnp.asarray(path), jnp.asarray(v), *placed))[saved]
+
+
+@eqx.filter_jit
+def _of_states(
+    model: Model, population: AbstractPopulation, drive: AbstractDrive, y: Array, v: Array, z: PyTree
+) -> Array:
+    """Where the states of the populations were saved."""
+    return jax.lax.map(lambda now: macro.ledger(model, population, drive, *now).kinetic_bridges, (y, v, z))
+
+
+@eqx.filter_jit
+def _of_labels(
+    model: Model,
+    population: AbstractPopulation,
+    drive: AbstractDrive,
+    y: Array,
+    v: Array,
+    x: Array,
+    w: Array,
+    origin: Array,
+) -> Array:
+    """Where positions follow from labels, Newton's method on its branch from one time of the path to the next."""
+
+    def one(z, now):
+        y, v = now
+        z = eqx.combine(macro.over_points(model, population.refresh, z, model.tissue.kinematics(y)), z)
+        return z, macro.ledger(model, population, drive, y, v, z).kinetic_bridges
+
+    labels = macro.over_points(model, Ensemble().start, x, w, model.tissue.kinematics(origin))
+    return jax.lax.scan(one, labels, (y, v))[1]

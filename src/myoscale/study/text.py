@@ -1,0 +1,72 @@
+"""A study as plain text, at most 110 columns wide: `print(study)`. Below `result` and hence without its types."""
+
+import math
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+_WIDTH = 110
+_LABEL = 32
+_BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
+_NUMBER = lambda value, form: "-" if math.isnan(value) else format(value, form)
+_COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
+    "max|Δy|": (9, lambda row: _NUMBER(row.error_y, ".1e")),
+    "max|Δẏ|": (9, lambda row: _NUMBER(row.error_v, ".1e")),
+    "max W1": (9, lambda row: _NUMBER(row.wasserstein, ".1e")),
+    "drift": (9, lambda row: _NUMBER(row.drift, ".1e")),
+    "residual": (9, lambda row: _NUMBER(row.residual, ".1e")),
+    "steps": (7, lambda row: str(row.steps) if row.steps else "-"),
+    "run s": (8, lambda row: _NUMBER(row.wall, ".2f")),
+    "compile s": (10, lambda row: _NUMBER(row.compile, ".1f")),
+    "MB": (8, lambda row: f"{row.memory / 1e6:.2f}" if row.memory else "-"),
+}
+
+
+def study_text(study: Any) -> str:
+    """One row a level, then what the numbers mean, what stopped, and the effect of m."""
+    header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in _COLUMNS.items())
+    lines = [header, "-" * len(header)]
+    for row in study.rows:
+        mark = (
+            (" *" if row.label == study.reference else "")
+            + (" !" if row.message else "")
+            + (" ?" if row.drift > _BROKEN else "")
+        )
+        cells = "".join(cell(row).rjust(width) for width, cell in _COLUMNS.values())
+        lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
+    notes = [
+        f"* reference. Δy, Δẏ: distance to it, greatest over time; W1: to its population at {_listed(study.times)}; drift: of the energy."
+    ]
+    notes += [f"! {row.message}" for row in study.rows if row.message]
+    notes += [
+        f"? {row.label} lost its energy balance (drift {row.drift:.1e}): do not trust it."
+        for row in study.rows
+        if row.drift > _BROKEN
+    ]
+    if study.one_way is not None:
+        notes += _effect(study.one_way)
+    if study.interrupted:
+        notes.append("Interrupted: only what was computed until then is shown.")
+    paths = {
+        row.path: [other.label for other in study.rows if other.path == row.path] for row in study.rows if row.path
+    }
+    notes += [f"{', '.join(labels)}: {path}." for path, labels in paths.items()]
+    return "\n".join([*lines, "", *(textwrap.fill(note, _WIDTH, subsequent_indent="  ") for note in notes)])
+
+
+def _effect(effect: Any) -> list[str]:
+    percent = lambda value: "no motion" if math.isnan(value) else f"{100 * value:.3g} % of the amplitude"
+    notes = [
+        f"Without the bridges' mass in the equation (one-way, m = 0) y differs by {effect.effect_y:.3g} ({percent(effect.relative_y)}) "
+        f"and ẏ by {effect.effect_v:.3g} ({percent(effect.relative_v)}); counting their kinetic energy all the same "
+        f"leaves the ledger off by {100 * effect.ledger_error:.2g} %."
+    ]
+    return notes + ([f"! one-way: {effect.message}"] if effect.message else [])
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _listed(times) -> str:
+    return "t = " + ", ".join(f"{t:.4g}" for t in times) if len(times) else "no time"

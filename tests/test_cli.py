@@ -1,0 +1,191 @@
+"""The shell does what it says, a mistake is one sentence and exit code 2, and nothing is written half.
+
+Load-bearing: `test_files_hold_what_the_table_says` and `test_a_mistake_is_one_sentence`. Two runs are computed, one here and one in
+a process of its own; the others are replayed or end before anything runs.
+"""
+
+import contextlib
+import importlib
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import myoscale as ms
+from myoscale import cli, store, zoo
+from myoscale.levels.spec import parse_level, parse_levels
+
+COMPARE = importlib.import_module("myoscale.study.compare")
+QUICK = ["compare", "linear", "--t1", "5", "--reference", "characteristics:8", "--levels", "moments:4"]
+
+
+def shell(*arguments):
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+
+
+def process(*arguments, **environment):
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION_CACHE")} | environment
+    command = [sys.executable, "-W", "error", "-m", "myoscale.cli", *map(str, arguments)]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "a" / "b"
+    return shell(*QUICK, "--out", out), out
+
+
+# What it does
+
+
+def test_files_hold_what_the_table_says(run):
+    result, out = run
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["figure.png", "figure.svg", "study.nc", "table.txt"]
+    assert all(str(out / name) in result.stdout for name in ("figure.png", "figure.svg", "study.nc", "table.txt"))
+    table = (out / "table.txt").read_text()
+    assert table in result.stdout and table.startswith(zoo.problem("linear").title)
+    data = store.read(out / "study.nc")
+    assert list(data.level.values) == ["characteristics:8", "moments:4"] and data.time.values[-1] == 5.0
+    row = next(line for line in table.splitlines() if line.startswith("moments:4"))
+    assert row.split()[1] == f"{float(data.error_y.sel(level='moments:4')):.1e}"
+    assert result.stderr.count("compiling") == 1 and len(result.stderr.splitlines()) == 1
+
+
+def test_a_process_of_its_own_keeps_compiled_programs(tmp_path):
+    result = process(*QUICK, "--quiet", "--out", tmp_path / "out", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (
+        "moments:4" in result.stdout and "wrote" not in result.stdout and len(list((tmp_path / "out").iterdir())) == 4
+    )
+    programs = [path for path in (tmp_path / "cache" / "myoscale" / "jax").iterdir() if path.name.startswith("jit_run")]
+    assert max(path.stat().st_size for path in programs) > 50_000, "the long program, of the integration, was not kept"
+
+
+def test_list_names_problems_and_needs_no_cache():
+    result = process("list", XDG_CACHE_HOME="/proc/nowhere")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.search(r"(?m)^linear +\S", result.stdout) and result.stdout.splitlines()[0].split() == ["name", "title"]
+
+
+def test_help_does_not_wait_for_jax():
+    heavy = re.compile(r"\| +(jax|numpy|equinox|matplotlib|xarray|scipy)$", re.MULTILINE)
+    python = lambda *arguments: subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True
+    )
+    shown = python("-m", "myoscale.cli", "--help")
+    assert shown.returncode == 0 and "compare" in shown.stdout and not heavy.search(shown.stderr)
+    assert heavy.search(python("-c", "import numpy").stderr), "the search finds nothing"
+
+
+@pytest.mark.parametrize(
+    ("spec", "level"),
+    [
+        ("reduced", ms.Reduced()),
+        ("reduced:1_000,sampling=sobol", ms.Reduced(1000, "sobol")),
+        ("Kinetic:400, window=8", ms.Kinetic(400, window=8.0)),
+        ("kinetic,cells=1e2", ms.Kinetic(100)),
+        ("characteristics:64", ms.Characteristics(64)),
+        ("moments", ms.MomentClosure()),
+        ("moments:8", ms.MomentClosure(8)),
+    ],
+)
+def test_a_spec_is_a_level(spec, level):
+    assert parse_level(spec) == level
+    assert parse_level(level.label) == level, "a label can be typed in"
+
+
+def test_several_levels_in_one_text():
+    assert parse_levels(["moments kinetic:60;reduced:7", "characteristics:8"]) == [
+        ms.MomentClosure(),
+        ms.Kinetic(60),
+        ms.Reduced(7),
+        ms.Characteristics(8),
+    ]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["compare", "linaer"], "'linear'"),
+        (["compare", "linear", "kinetik:60"], "'kinetic'"),
+        (["compare", "linear", "--levels", "moments kinetic:60,windw=3"], "'window'"),
+        (["compare", "linear", "--levels", "reduced:9,sampling=quantiel"], "'quantile'"),
+        (["compare", "linear", "--levels", "kinetic"], "kinetic:200"),
+        (["compare", "linear", "--levels", "kinetic:many"], "kinetic:200"),
+        (["compare", "linear", "--levels", "kinetic:60.5"], "whole number"),
+        (["compare", "linear", "--levels", "kinetic:60,window=nan"], "a number"),
+        (["compare", "linear", "--levels", "kinetic:60,8"], "field=value"),
+        (["compare", "linear", "--levels", "kinetic:3"], "≥ 8"),
+        (["compare", "linear", "--levels", "moments;moments"], "twice"),
+        (["compare", "linear", "--reference", "reduced"], "Reduced"),
+        (["compare", "linear", "--t1", "-1"], "t1 > 0"),
+        (["compare", "linear", "--t1", "0"], "t1 > 0"),
+        (["compare", "linear", "--t1", "soon"], "--t1"),
+        (["compare", "linear", "--tolerance", "1"], "tolerance"),
+        (["compare", "linear", "--leves", "moments"], "--levels"),
+        (["compare"], "NAME"),
+        (["compar", "linear"], "compare"),
+    ],
+)
+def test_a_mistake_is_one_sentence(arguments, said, monkeypatch, tmp_path):
+    monkeypatch.setattr("myoscale.run._Run.__call__", lambda *_: pytest.fail("a level was run"))
+    result = shell(*arguments, *(["--out", tmp_path / "new" / "out"] if "linear" in arguments else []))
+    assert result.exit_code == 2
+    assert said in result.stderr and len(result.stderr.splitlines()) == 1 and not result.stdout
+    assert not list(tmp_path.iterdir()), "a mistake left a folder behind"
+
+
+def test_a_folder_that_cannot_be_written_is_found_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(COMPARE, "solve", lambda *_, **__: pytest.fail("a level was run"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "used" / "study.nc").mkdir(parents=True)
+    for out in ("/proc/out", tmp_path / "file", tmp_path / "file" / "below", tmp_path / "used"):
+        result = shell(*QUICK, "--out", out)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1) and str(out) in result.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_interrupt_writes_what_was_computed(run, monkeypatch, tmp_path):
+    @contextlib.contextmanager
+    def impatient(quiet, count):
+        def progress(word, fraction):
+            if word.startswith("moments"):
+                raise KeyboardInterrupt
+
+        yield progress
+
+    monkeypatch.setattr(cli, "_progress", impatient)
+    result = shell(*QUICK, "--out", tmp_path)
+    assert result.exit_code == 130 and "Interrupted" in result.stdout
+    assert list(store.read(tmp_path / "study.nc").level.values) == ["characteristics:8"]
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_interrupt_before_any_result_writes_nothing(monkeypatch, tmp_path):
+    def solve(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(COMPARE, "solve", solve)
+    result = shell(*QUICK, "--out", tmp_path)
+    assert result.exit_code == 130 and not list(tmp_path.iterdir()) and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("survivor", "code"), [("characteristics", 0), ("nobody", 1)])
+def test_levels_that_stop_are_rows(run, monkeypatch, survivor, code):
+    real = COMPARE.solve
+
+    def solve(model, level, start, **options):
+        if level.name == survivor:
+            return real(model, level, start, **options)
+        raise ms.StoppedError(f"{level.label} stops at t = 1: too stiff.")
+
+    monkeypatch.setattr(COMPARE, "solve", solve)
+    result = shell(*QUICK)
+    assert result.exit_code == code and "! moments:4 stops at t = 1: too stiff." in result.stdout
