@@ -69,9 +69,7 @@ def balance(
     mass, force, rate = over_points(model, population.local, z, q, u)
     total = jnp.asarray(tissue.mass_matrix) + tissue.assemble(y, mass)
     free = force - jnp.einsum("pij,pj->pi", mass, bias)
-    right = (
-        tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.load, t, y.size)
-    )
+    right = tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.load, t, y.size)
     if isinstance(drive, Length):
         acceleration, reaction = _prescribed(total, right, drive, t)
     else:
@@ -122,10 +120,10 @@ def vector_field(
     return Motion(v, acceleration, rate, load, -v @ damping_matrix(model) @ v)
 
 
-def static_force(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Array:
-    """pull(f) − ∇W₀ at rest, (ny,)."""
-    q = model.tissue.kinematics(y)
-    _, force, _ = over_points(model, population.local, z, q, jnp.zeros_like(q))
+def static_force(model: Model, population: AbstractPopulation, y: Array, z: PyTree, v: Array | None = None) -> Array:
+    """pull(f) − ∇W₀ without inertia, (ny,); v tells a density its upwind sides."""
+    q, u, _ = kinematics(model, y, jnp.zeros_like(y) if v is None else v)
+    _, force, _ = over_points(model.one_way(), population.local, z, q, u)
     return model.tissue.pull(y, force) - jax.grad(model.tissue.energy)(y)
 
 
@@ -139,8 +137,9 @@ def quasi_static_rate(
     model = model.one_way()
     carry = lambda v: over_points(model, population.transport, z, *kinematics(model, y, v)[:2])
     if model.tissue.damping is not None:
-        residual = static_force(model, population, y, z) + at(drive.load, t, y.size)
-        v = small.solve(damping_matrix(model), residual)
+        load, damping = at(drive.load, t, y.size), damping_matrix(model)
+        v = small.solve(damping, static_force(model, population, y, z) + load)
+        v = small.solve(damping, static_force(model, population, y, z, v) + load)
         return v, carry(v)
     _, load_rate, _ = rates(drive.load, t, y.size)
     stiffness = -jax.vmap(

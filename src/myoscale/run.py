@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -54,7 +54,7 @@ def solve(
     *,
     t1: float,
     drive: AbstractDrive = Free(),
-    save: int | ArrayLike = 201,
+    save: int | ArrayLike | Sequence[float] = 201,
     tolerance: float = 1e-8,
     seed: int = 0,
     progress: Progress | None = None,
@@ -237,10 +237,10 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
     model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
     begun = _begin(model, scenario.level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
     problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
-    grid = jnp.asarray(_grid(times, scenario.t1))
-    outcome = stretch(problem, begun.state, grid, grid[1] / 10, _DIFFERENTIABLE_STEPS)
+    grid = _grid(times, scenario.t1)
+    outcome = stretch(problem, begun.state, jnp.asarray(grid), jnp.asarray(grid[1] / 10), _DIFFERENTIABLE_STEPS)
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)
-    return _assemble(scenario, times, np.asarray(grid), begun, outcome.record, stats)
+    return _assemble(scenario, times, grid, begun, outcome.record, stats)
 
 
 class _Run:
@@ -315,7 +315,7 @@ class _Run:
             memory=costs.memory,
             compression=float(np.max(record.compression)),
         )
-        return concrete(_assemble(self.scenario, kept, times[:count], begun, record, stats))
+        return _assemble(self.scenario, kept, times[:count], begun, record, stats)
 
     def _stop(self, begun, times, records, costs, outcome: Outcome) -> None:
         """Raise the error that says why the integrator stopped."""
@@ -374,8 +374,8 @@ def _assemble(
         stats=stats,
         representation=Ensemble() if begun.particles is not None else begun.population,
         z=None if begun.particles is not None else kept.z,
-        origin=begun.origin,
-        particles=begun.particles,
+        origin=concrete(begun.origin),
+        particles=concrete(begun.particles),
         path=(np if isinstance(record.y, np.ndarray) else jnp).concatenate([grid[:, None], record.y], axis=1),
     )
 

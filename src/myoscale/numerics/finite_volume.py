@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ..types import Array
 
 _GHOSTS = 3
+_ROUNDING = 0.3  # of the mean speed
 _GIVE = 4.0  # a face may carry at most this many times the mean density of the cell that it empties
 
 
@@ -27,17 +28,36 @@ def fluxes(m: Array, velocity: Array, axis: int) -> Array:
     a, b, c, d, e, f = (padded[k : k + m.shape[0] + 1] for k in range(6))
     left = (2 * a - 13 * b + 47 * c + 27 * d - 3 * e) / 60
     right = (2 * f - 13 * e + 47 * d + 27 * c - 3 * b) / 60
-    value = jnp.where(velocity > 0, left, right)
-    flux, speed = velocity * value, jnp.abs(velocity)
+    speed = _smooth_speed(velocity)
+    value = (left + right) / 2
+    flux = velocity * value + speed * (left - right) / 2
     for other in range(1, m.ndim):
         slope = _central(velocity, other)
         flux = flux + (_second(velocity, other) * value / 2 + slope * _central(value, other)) / 12
         speed = speed + jnp.abs(slope) / 2
-    most, least = _GIVE * speed * c, -_GIVE * speed * d
-    beyond = (flux > most) | (flux < least)  # not a bare clip: at rest both bounds are zero, and the flux keeps its derivative
-    flux = jnp.where(beyond, jnp.clip(flux, least, most), flux)
+    flux = _limited(flux, _GIVE * speed * jnp.where(flux > 0, c, d), speed == 0)
     flux = flux.at[0].set(0.0).at[-1].set(0.0)
     return jnp.moveaxis(flux, 0, axis)
+
+
+def _limited(flux: Array, bound: Array, still: Array) -> Array:
+    """The flux, kept within ± bound without a kink: changed by (flux/bound)¹⁶/16, 1e-11 where density varies little over a cell."""
+    ratio = jnp.clip(jnp.where(bound > 0, flux / jnp.where(bound > 0, bound, 1.0), 0.0), -1e6, 1e6)
+    return jnp.where(
+        still, flux, bound * ratio / (1.0 + ratio**16) ** (1 / 16)
+    )  # at rest it is zero, and keeps its derivative
+
+
+def _smooth_speed(velocity: Array) -> Array:
+    """|v|, rounded where it is small beside the axis's mean speed.
+
+    The force that a density exerts is the adjoint of its fluxes. With |v| itself it would jump whenever a face changes its upwind
+    side, and an adaptive integrator would crawl from jump to jump; rounded, it is smooth wherever anything moves. It stays
+    homogeneous of degree one, and the scheme keeps its order, because left and right values differ by O(Δx⁵) only.
+    """
+    mean = jnp.mean(velocity**2)
+    still = mean == 0  # the root has no derivative there; at rest the flux is the central one
+    return jnp.where(still, 0.0, jnp.sqrt(jnp.where(still, 1.0, velocity**2 + _ROUNDING**2 * mean)))
 
 
 def rate(m: Array, velocities: list[Array]) -> Array:
