@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.distance import cdist
 from scipy.special import ndtr
@@ -24,6 +24,7 @@ from ..errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+Numbers = Any  # whatever numpy.asarray takes
 
 _CHUNK = 1 << 17  # intervals handled at once: ten million points cost a few arrays of that size, not fifty
 _NORMAL_BREAKS = np.sort(
@@ -55,7 +56,7 @@ class Points:
     **Raises:** `InputError` on non-finite entries, negative weights, a sum off by more than 1e-9, shapes that do not match.
     """
 
-    def __init__(self, x: ArrayLike, w: ArrayLike | None = None):
+    def __init__(self, x: Numbers, w: Numbers | None = None):
         x = _finite("Points.x", x, (1, 2))
         x = x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
         _expect(x.size > 0, "at least one point in Points.x", f"shape {x.shape}; check what produced the points")
@@ -88,7 +89,7 @@ class Table:
     to order 2 in W1 when the density does not vanish at the ends; without the cut a jump gives negative densities.
     """
 
-    def __init__(self, edges: ArrayLike, masses: ArrayLike):
+    def __init__(self, edges: Numbers, masses: Numbers):
         self.nx, self.edges = 1, _edges("Table.edges", edges)
         self.masses = _probability("Table.masses", masses, (len(self.edges) - 1,))
 
@@ -120,7 +121,7 @@ class Gaussian:
     **Raises:** `InputError` on non-finite entries, shapes that do not match, or a covariance that is not positive definite.
     """
 
-    def __init__(self, mean: ArrayLike, covariance: ArrayLike):
+    def __init__(self, mean: Numbers, covariance: Numbers):
         mean = np.atleast_1d(_finite("Gaussian.mean", mean, (0, 1)))
         covariance = np.atleast_2d(_finite("Gaussian.covariance", covariance, (0, 2)))
         n = len(mean)
@@ -170,7 +171,7 @@ class Grid:
     **Raises:** `InputError` as `Table`, and for a single axis.
     """
 
-    def __init__(self, edges: tuple[ArrayLike, ...], masses: ArrayLike):
+    def __init__(self, edges: tuple[Numbers, ...], masses: Numbers):
         _expect(len(edges) >= 2, "edges of two or more axes in Grid", f"{len(edges)}; on the line use Table")
         self.nx, self.edges = len(edges), tuple(_edges(f"Grid.edges[{j}]", e) for j, e in enumerate(edges))
         self.masses = _probability("Grid.masses", masses, tuple(len(e) - 1 for e in self.edges))
@@ -205,7 +206,7 @@ def wasserstein(a: Measure, b: Measure, *, max_points: int = 4000) -> float:
     return float(sum(_area(f, g, cuts[j : j + _CHUNK + 1]) for j in range(0, len(cuts) - 1, _CHUNK)))
 
 
-def cdf(a: Measure, x: ArrayLike) -> Array:
+def cdf(a: Measure, x: Numbers) -> Array:
     """The distribution function of `a` (nx = 1) at `x`, any shape, continuous from the right: what `wasserstein` integrates."""
     _expect(a.nx == 1, "a measure on the line in cdf", f"nx = {a.nx}; take a marginal first")
     assert not isinstance(a, Grid)
@@ -349,7 +350,7 @@ def _expect(good: bool | np.bool, what: str, received: str) -> None:
         raise InputError(f"Expected {what}. Received {received}.")
 
 
-def _finite(name: str, value: ArrayLike, ndims: tuple[int, ...]) -> Array:
+def _finite(name: str, value: Numbers, ndims: tuple[int, ...]) -> Array:
     array = np.array(value, float)
     _expect(
         array.ndim in ndims,
@@ -365,7 +366,7 @@ def _finite(name: str, value: ArrayLike, ndims: tuple[int, ...]) -> Array:
     return array
 
 
-def _edges(name: str, value: ArrayLike) -> Array:
+def _edges(name: str, value: Numbers) -> Array:
     edges = _finite(name, value, (1,))
     _expect(len(edges) >= 2, f"two or more {name}", f"{len(edges)}; n cells have n + 1 edges")
     bad = np.flatnonzero(np.diff(edges) <= 0)
@@ -377,7 +378,7 @@ def _edges(name: str, value: ArrayLike) -> Array:
     return edges
 
 
-def _probability(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+def _probability(name: str, value: Numbers, shape: tuple[int, ...]) -> Array:
     w = _finite(name, value, (len(shape),))
     _expect(w.shape == shape, f"{name} of shape {shape}", f"shape {w.shape}; give one per point or cell")
     _expect(
