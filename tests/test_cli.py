@@ -27,7 +27,8 @@ def shell(*arguments):
 
 
 def process(*arguments, **environment):
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION_CACHE")} | environment
+    ours = ("JAX_COMPILATION_CACHE", "EQX_ON_ERROR")
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | environment
     command = [sys.executable, "-W", "error", "-m", "myoscale.cli", *map(str, arguments)]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
 

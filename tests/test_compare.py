@@ -300,7 +300,9 @@ def test_figure_in_two_dimensions_shows_ellipses(study):
     cloud = np.random.default_rng(0).normal(size=(400, 2)) * np.array([2.0, 0.5]) + np.array([1.0, -1.0])
     kinds = [distance.Points(cloud), distance.Gaussian(np.array([1.0, -1.0]), np.diag([4.0, 0.25]))]
     made = {label: [[kind]] * len(study.times) for label, kind in zip([REFERENCE, "moments"], kinds, strict=True)}
-    fig = report.figure(dataclasses.replace(study, measures=made))
+    plane = dataclasses.replace(study, measures=made)
+    assert "clouds" in str(plane) and "clouds" not in str(study)
+    fig = report.figure(plane)
     ellipses = fig.axes[-1].patches
     assert len(ellipses) == 4
     np.testing.assert_allclose([sorted((e.width, e.height)) for e in ellipses], [[1, 4], [2, 8]] * 2, rtol=0.1)

@@ -26,8 +26,8 @@ from .distance import Gaussian, Grid, Measure, Points, Table, coarsen, wasserste
 _EDGES = 1998  # and two for the ends of the law's window: solutions follow 2000 bridges one by one
 _TAIL = 6.5  # the outermost quantiles, as those of a normal law
 _WINDOW = 8.0  # standard deviations
+CLOUD = 1024  # points that stand for a law in two or more dimensions, and the most that are compared there
 _LOST = 1e-6  # mass that the flow may lose to edges outside its domain
-_CLOUD = 1024  # points that stand for a law in two or more dimensions, and the most that are compared there
 
 
 def measures(solution: Solution, times: Array) -> list[list[Measure]]:
@@ -53,10 +53,10 @@ def pushforward(solution: Solution, times: Array) -> list[list[Measure]]:
 def distance(a: list[Measure], b: list[Measure]) -> float:
     """Greatest W₁ over the points of the tissue; NaN where a population is not usable.
 
-    In two or more dimensions both sides are at most `_CLOUD` points, so distances below the spread × `_CLOUD`^(−1/nx) mean nothing.
+    In two or more dimensions both sides are at most `CLOUD` points, so distances below the spread × `CLOUD`^(−1/nx) mean nothing.
     """
     try:
-        return max(wasserstein(_comparable(p), _comparable(q), max_points=_CLOUD) for p, q in zip(a, b, strict=True))
+        return max(wasserstein(_comparable(p), _comparable(q), max_points=CLOUD) for p, q in zip(a, b, strict=True))
     except InputError:
         return float("nan")
 
@@ -74,7 +74,7 @@ def _measure(one: Snapshot) -> Measure:
 
 
 def _comparable(a: Measure) -> Measure:
-    """In two or more dimensions, at most `_CLOUD` points."""
+    """In two or more dimensions, at most `CLOUD` points."""
     if a.nx == 1:
         return a
     if isinstance(a, Gaussian):  # not Gauss–Hermite nodes: best in moments, far away in W₁
@@ -82,7 +82,7 @@ def _comparable(a: Measure) -> Measure:
     if isinstance(a, Grid):  # not the merged centres of its boxes, most of which are tail
         return Points(_drawn(a, _sobol(a.nx)))
     assert isinstance(a, Points)
-    return coarsen(a, _CLOUD)[0]
+    return coarsen(a, CLOUD)[0]
 
 
 def _drawn(grid: Grid, u: Array) -> Array:
@@ -128,5 +128,5 @@ def _table(edges: Array, masses: Array) -> Table:
 
 
 def _sobol(dim: int) -> Array:
-    """The same `_CLOUD` scrambled points of the open unit cube for everyone."""
-    return np.clip(qmc.Sobol(dim, rng=np.random.default_rng(0)).random(_CLOUD), 2.0**-54, 1 - 2.0**-53)
+    """The same `CLOUD` scrambled points of the open unit cube for everyone."""
+    return np.clip(qmc.Sobol(dim, rng=np.random.default_rng(0)).random(CLOUD), 2.0**-54, 1 - 2.0**-53)

@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from .measures import CLOUD
+
 _WIDTH = 110
 _LABEL = 32
 _BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
@@ -35,7 +37,8 @@ def study_text(study: Any) -> str:
         cells = "".join(cell(row).rjust(width) for width, cell in _COLUMNS.values())
         lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
     notes = [
-        f"* reference. Δy, Δẏ: distance to it, greatest over time; W1: to its population at {_listed(study.times)}; drift: of the energy."
+        "* reference. Δy, Δẏ: distance to it, greatest over time; W1: to its population at "
+        f"{_listed(study.times)}{_clouds(study)}; drift: of the energy."
     ]
     notes += [f"! {row.message}" for row in study.rows if row.message]
     notes += [
@@ -55,17 +58,22 @@ def study_text(study: Any) -> str:
 
 
 def _effect(effect: Any) -> list[str]:
-    percent = lambda value: "no motion" if math.isnan(value) else f"{100 * value:.3g} % of the amplitude"
+    percent = lambda value: "no motion" if math.isnan(value) else f"{100 * value:.3g}% of the amplitude"
     notes = [
         f"Without the bridges' mass in the equation (one-way, m = 0) y differs by {effect.effect_y:.3g} ({percent(effect.relative_y)}) "
         f"and ẏ by {effect.effect_v:.3g} ({percent(effect.relative_v)}); counting their kinetic energy all the same "
-        f"leaves the ledger off by {100 * effect.ledger_error:.2g} %."
+        f"leaves the ledger off by {100 * effect.ledger_error:.2g}%."
     ]
     return notes + ([f"! one-way: {effect.message}"] if effect.message else [])
 
 
 def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _clouds(study: Any) -> str:
+    plane = any(found and found[0][0].nx > 1 for found in study.measures.values())
+    return f", between clouds of at most {CLOUD} points, whose own distance is {CLOUD}^(-1/nx) spreads" if plane else ""
 
 
 def _listed(times) -> str:
