@@ -9,6 +9,9 @@ import os
 import sys
 from pathlib import Path
 
+# Programs that call back into Python are never kept in JAX's cache; diffrax's checks of its arguments do. Before equinox is imported.
+os.environ.setdefault("EQX_ON_ERROR", "off")
+
 import jax
 from hypothesis import settings
 from jaxtyping import install_import_hook
@@ -21,8 +24,7 @@ install_import_hook("myoscale", "beartype.beartype")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Compiled code is kept between runs. JAX never keeps what holds a host callback, `eqx.error_if`
-# among them, so a solve that can raise inside jit is compiled anew in each run.
+# Compiled code is kept between runs.
 CACHE = {
     "jax_compilation_cache_dir": str(ROOT / ".cache" / "jax"),
     "jax_persistent_cache_min_compile_time_secs": 0.2,

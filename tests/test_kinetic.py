@@ -80,3 +80,21 @@ def test_a_law_with_jumps_keeps_its_mass_and_its_bounds():
         assert abs(masses.sum() - 1.0) < 1e-13 and masses.min() >= 0.0
     assert np.abs(solution.y - reference.y).max() < 2e-4
     assert solution.energy.drift < 1e-6
+
+
+def test_density_in_the_plane_converges_to_the_exact_moments():
+    """The element moves X by F F₀⁻¹: mean and covariance at the end follow from F(t1) alone."""
+    model, start = ms.zoo.element()
+    t1, sizes, errors = 1.5, (20, 40), []
+    reference = ms.solve(model, ms.MomentClosure(), start, t1=t1, save=2, tolerance=1e-11)
+    f = lambda y: np.asarray(y).reshape(2, 2)
+    move = f(reference.y[-1]) @ np.linalg.inv(f(start.y))
+    mean = move @ np.asarray(start.x.mean())
+    covariance = move @ np.asarray(start.x.covariance()) @ move.T
+    for cells in sizes:
+        solution = ms.solve(model, ms.Kinetic(cells), start, t1=t1, save=2, tolerance=1e-7)
+        density = solution.population(t1)
+        assert abs(density.masses.sum() - 1.0) < 1e-13 and density.masses.min() >= 0.0
+        errors.append(max(np.abs(density.mean - mean).max(), np.abs(density.covariance - covariance).max()))
+    order = np.log2(errors[0] / errors[1])
+    assert errors[1] < 1e-4 and order > 3.6, f"errors {errors}, observed order {order:.2f}, expected 4"

@@ -265,23 +265,23 @@ class _Run:
         pieces = np.array_split(times, _STRETCHES)
         longest = max(map(len, pieces))
         state, records, dt0 = begun.state, [], times[1] / 10
-        for piece in pieces:
-            ts = np.concatenate([piece, np.repeat(piece[-1:], longest - len(piece))])
-            program = compiled(stretch, costs)
-            try:
+        program = compiled(stretch, costs)
+        try:
+            for piece in pieces:
+                ts = np.concatenate([piece, np.repeat(piece[-1:], longest - len(piece))])
                 outcome = program(problem, state, jnp.asarray(ts), jnp.asarray(min(dt0, ts[-1] - float(state.t))))
-            except KeyboardInterrupt as interrupt:
-                kept = self._solution(begun, times, records, costs)
-                raise InterruptedRun(
-                    f"Interrupted at t = {float(state.t):g} of {t1:g}; the results so far are kept.", kept
-                ) from interrupt
-            records.append(jax.tree.map(lambda a, n=len(piece): np.asarray(a)[:n], outcome.record))
-            costs.steps += int(outcome.steps)
-            if not outcome.finished:
-                self._stop(begun, times, records, costs, outcome)
-            dt0 = (float(outcome.state.t) - float(state.t)) / max(int(outcome.steps), 1)
-            state = outcome.state
-            self.progress(word, float(state.t) / t1)
+                records.append(jax.tree.map(lambda a, n=len(piece): np.asarray(a)[:n], outcome.record))
+                costs.steps += int(outcome.steps)
+                if not outcome.finished:
+                    self._stop(begun, times, records, costs, outcome)
+                dt0 = (float(outcome.state.t) - float(state.t)) / max(int(outcome.steps), 1)
+                state = outcome.state
+                self.progress(word, float(state.t) / t1)
+        except KeyboardInterrupt as interrupt:
+            kept = self._solution(begun, times, records, costs)
+            raise InterruptedRun(
+                f"Interrupted at t = {float(state.t):g} of {t1:g}; the results so far are kept.", kept
+            ) from interrupt
         solution = self._solution(begun, times, records, costs)
         assert solution is not None
         return solution

@@ -222,7 +222,7 @@ class Solution:
         until = np.searchsorted(self.path[:, 0], self.ts[i] * (1 + 1e-12))
         assert self.particles is not None
         path = np.concatenate([self.path[:until, 1:], np.asarray(self.y[i])[None]])
-        padding = 2 ** int(np.ceil(np.log2(len(path)))) - len(path)  # few lengths, few programs to compile
+        padding = len(self.path) + 1 - len(path)  # one length, one program to compile
         path = np.concatenate([path, np.repeat(path[-1:], padding, axis=0)])
         return _follow(tree_float(self.scenario.model), *tree_float((self.particles.x, self.origin, path)))
 

@@ -146,8 +146,9 @@ def write(dataset: xr.Dataset, path: str | Path) -> Path:
         dataset.to_netcdf(part, engine="h5netcdf")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"Cannot write '{path}': {error.strerror or error}.") from None
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 
