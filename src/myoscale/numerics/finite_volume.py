@@ -36,7 +36,7 @@ def fluxes(m: Array, velocity: Array, axis: int) -> Array:
         flux = flux + (_second(velocity, other) * value / 2 + slope * _central(value, other)) / 12
         speed = speed + jnp.abs(slope) / 2
     flux = _limited(flux, _GIVE * speed * jnp.where(flux > 0, c, d), speed == 0)
-    flux = flux.at[0].set(0.0).at[-1].set(0.0)
+    flux = jnp.asarray(flux).at[0].set(0.0).at[-1].set(0.0)
     return jnp.moveaxis(flux, 0, axis)
 
 
