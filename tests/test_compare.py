@@ -12,7 +12,7 @@ import pytest
 from scipy.special import ndtr
 
 import myoscale as ms
-from myoscale import report, store
+from myoscale import render, store
 from myoscale.errors import InterruptedRun
 from myoscale.model import AbstractBridge
 from myoscale.study import distance
@@ -200,7 +200,7 @@ def test_a_level_that_stops_keeps_its_row(study, replay):
     data = found.to_xarray()
     assert list(data.level.values) == [REFERENCE, "reduced:20", "characteristics:20", "moments"]
     assert np.isfinite(data.y.sel(level="reduced:20")).sum() == 12
-    report.figure(found)
+    render.figure(found)
 
 
 def test_a_reference_that_stops_measures_as_far_as_it_came(study, replay):
@@ -286,11 +286,11 @@ def test_table_is_narrow_and_complete(study):
 
 
 def test_figure_shows_every_level_and_is_written_twice_alike(study, tmp_path):
-    fig = report.figure(study)
+    fig = render.figure(study)
     assert len(fig.axes) == 5
     drawn = [{line.get_color() for line in axes.lines} for axes in fig.axes[:2]]
     assert len(drawn[0]) == 6 and len(drawn[1]) == 5  # five levels and one-way; the reference has no error
-    first, again = (report.save_figure(study, tmp_path / name, title="Linear") for name in "ab")
+    first, again = (render.save_figure(study, tmp_path / name, title="Linear") for name in "ab")
     assert [path.name for path in first] == ["figure.png", "figure.svg"]
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in again]
     assert {p.name for p in (tmp_path / "a").iterdir()} == {"figure.png", "figure.svg"}
@@ -302,7 +302,7 @@ def test_figure_in_two_dimensions_shows_ellipses(study):
     made = {label: [[kind]] * len(study.times) for label, kind in zip([REFERENCE, "moments"], kinds, strict=True)}
     plane = dataclasses.replace(study, measures=made)
     assert "clouds" in str(plane) and "clouds" not in str(study)
-    fig = report.figure(plane)
+    fig = render.figure(plane)
     ellipses = fig.axes[-1].patches
     assert len(ellipses) == 4
     np.testing.assert_allclose([sorted((e.width, e.height)) for e in ellipses], [[1, 4], [2, 8]] * 2, rtol=0.1)

@@ -45,7 +45,7 @@ def test_problems_can_be_run(name):
             level.check(problem.start)
     assert problem.t1 > 0 and len(problem.levels) >= 2
     assert problem.name == name and re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
-    assert problem.title and "\n" not in problem.title and "theory.md" in problem.reference
+    assert problem.title and "\n" not in problem.title and "theory.md" in problem.source
 
 
 @pytest.mark.parametrize("name", zoo.names())

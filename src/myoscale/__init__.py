@@ -24,7 +24,7 @@ _HOMES = {
         "Uniform",
     ),
     "solution": ("Snapshot", "Solution", "load"),
-    "report": ("figure", "save_figure"),
+    "render": ("figure", "save_figure"),
     "run": ("solve",),
     "study": ("Study", "compare"),
     "tissue": (
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
         Tabulated,
         Uniform,
     )
-    from .report import figure, save_figure
+    from .render import figure, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load
     from .study import Study, compare

@@ -71,7 +71,7 @@ def list_problems() -> None:
     """Name the built-in problems."""
     _own_process()
     from . import zoo
-    from .report import listing
+    from .render import listing
 
     typer.echo(listing((name, zoo.problem(name).title) for name in zoo.names()))
 
@@ -126,7 +126,7 @@ def compare_levels(
 
 def _write(study: "Study", out: Path, title: str) -> list[Path]:
     """Everything about a study, into a folder."""
-    from .report import save_figure, save_table
+    from .render import save_figure, save_table
 
     return [study.save(out / "study.nc"), *save_figure(study, out, title), save_table(study, out / "table.txt", title)]
 

@@ -57,5 +57,5 @@ PAGE = Page(
     build=bent,
     t1=10.0,
     levels=(Reduced(1_000), Characteristics(64), Kinetic(400), MomentClosure()),
-    reference="The example of the introduction; theory.md section 3",
+    source="The example of the introduction; theory.md section 3",
 )

@@ -53,6 +53,6 @@ PAGE = Page(
     build=chain,
     t1=60.0,
     levels=(Reduced(1_000), Characteristics(64), Kinetic(200), MomentClosure()),
-    reference="theory.md section 12 on section 7, example 1",
+    source="theory.md section 12 on section 7, example 1",
     exact=LinearExact,
 )

@@ -66,6 +66,6 @@ PAGE = Page(
     build=element,
     t1=20.0,
     levels=(Reduced(1_000), Characteristics(64), Kinetic(32), MomentClosure()),
-    reference=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 2",
+    source=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 2",
     exact=LinearExact,
 )

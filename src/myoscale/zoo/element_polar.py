@@ -52,5 +52,5 @@ PAGE = Page(
     t1=20.0,
     # No Kinetic: bridges turn by 100° across a grid that does not, which takes minutes (2e-5 in y on 48 × 48 cells).
     levels=(Reduced(1_000), Characteristics(64), MomentClosure()),
-    reference=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 2",
+    source=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 2",
 )

@@ -49,6 +49,6 @@ PAGE = Page(
     build=linear_matrix,
     t1=30.0,
     levels=(Reduced(1_000), Characteristics(64), Kinetic(32), MomentClosure()),
-    reference=f"{PLUNDER_SIMEON_2020}; theory.md section 7, example 1",
+    source=f"{PLUNDER_SIMEON_2020}; theory.md section 7, example 1",
     exact=LinearExact,
 )

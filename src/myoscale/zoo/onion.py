@@ -57,5 +57,5 @@ PAGE = Page(
     build=onion,
     t1=24.0,
     levels=(Reduced(1_000), Characteristics(64), Kinetic(400), MomentClosure()),
-    reference=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 3",
+    source=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 3",
 )

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from ..drive import AbstractDrive, Free
 from ..levels import AbstractLevel
 from ..model import Model, Start
 from .exact import LinearExact
@@ -21,21 +22,32 @@ PLUNDER_SIMEON_2023 = (
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """A model, its start, and what to compare on them.
+    """A model, its start, and what to do with them: a page of the zoo, or a scenario file.
 
-    **Attributes:** `name`, as the shell calls it; `title`, one line; `model` and `start`; `t1`, the end of the run; `levels`
-    to compare by default; `reference`, the source; `exact`, the exact mean-field solution, `exact(t)` being y and ẏ, or
-    None where none is known.
+    **Attributes:** `title`, one line; `model` and `start`; `t1`, the end of the run; `levels` to run by default; `reference`, the
+    level that errors are measured against, None for the default of `compare`; `drive`, `save`, `tolerance`, `seed` as for
+    `solve`; `name`, as the shell calls it; `source`, where the model was published; `exact`, the exact mean-field solution,
+    `exact(t)` being y and ẏ, or None where none is known.
     """
 
-    name: str
     title: str
     model: Model
     start: Start
     t1: float
     levels: tuple[AbstractLevel, ...]
-    reference: str
+    reference: AbstractLevel | None = None
+    drive: AbstractDrive = Free()
+    save: int | tuple[float, ...] = 201
+    tolerance: float = 1e-8
+    seed: int = 0
+    name: str = ""
+    source: str = ""
     exact: LinearExact | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that `solve` and `compare` share."""
+        return {name: getattr(self, name) for name in ("t1", "drive", "save", "tolerance", "seed")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +63,11 @@ class Page:
     build: Callable[..., tuple[Model, Start]]
     t1: float
     levels: tuple[AbstractLevel, ...]
-    reference: str
+    source: str
     exact: Callable[[Model, Start], LinearExact] | None = None
 
     def problem(self, **parameters: Any) -> Problem:
         """The problem, with other `parameters` of `build` than the published ones."""
         model, start = self.build(**parameters)
         exact = None if self.exact is None else self.exact(model, start)
-        return Problem(self.name, self.title, model, start, self.t1, self.levels, self.reference, exact)
+        return Problem(self.title, model, start, self.t1, self.levels, name=self.name, source=self.source, exact=exact)

@@ -56,5 +56,5 @@ PAGE = Page(
     build=singular,
     t1=20.0,
     levels=(Reduced(100), Characteristics(64), MomentClosure()),
-    reference=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 4",
+    source=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 4",
 )
