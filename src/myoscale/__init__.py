@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 _HOMES = {
-    "drive": ("Free", "Length", "QuasiStatic"),
+    "drive": ("AbstractSignal", "Free", "Length", "QuasiStatic", "Ramp", "Series", "Sine"),
     "errors": ("InputError", "MyoscaleError", "SingularConstraintError", "StoppedError"),
     "levels": ("Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"),
     "model": (
@@ -35,6 +35,7 @@ _HOMES = {
         "RotationStretch",
         "SpringMass",
     ),
+    "fields": ("parameter",),
     "zoo": (),  # a room with a name of its own
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -60,8 +61,9 @@ def __dir__():
 
 if TYPE_CHECKING:
     from . import zoo
-    from .drive import Free, Length, QuasiStatic
+    from .drive import AbstractSignal, Free, Length, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
+    from .fields import parameter
     from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
     from .model import (
         AbstractBridge,
