@@ -36,7 +36,8 @@ _HOMES = {
         "SpringMass",
     ),
     "fields": ("parameter",),
-    "zoo": (),  # a room with a name of its own
+    "scenario": (),  # rooms with names of their own
+    "zoo": (),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -60,7 +61,7 @@ def __dir__():
 
 
 if TYPE_CHECKING:
-    from . import zoo
+    from . import scenario, zoo
     from .drive import AbstractSignal, Free, Length, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .fields import parameter
