@@ -26,7 +26,7 @@ _HOMES = {
     "solution": ("Snapshot", "Solution", "load"),
     "render": ("figure", "save_figure"),
     "run": ("solve",),
-    "study": ("Study", "compare"),
+    "study": ("Assumptions", "Study", "assumptions", "compare"),
     "tissue": (
         "ChainTissue",
         "DeformationGradient",
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from .render import figure, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load
-    from .study import Study, compare
+    from .study import Assumptions, Study, assumptions, compare
     from .tissue import (
         ChainTissue,
         DeformationGradient,

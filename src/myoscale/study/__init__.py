@@ -1,7 +1,9 @@
-"""Questions asked of several runs: how far apart are levels, and what does each cost?"""
+"""Questions asked of runs: how far apart are levels, what does each cost, does the theory apply where they go?"""
 
+from .assumptions import assumptions
 from .compare import compare
 from .distance import wasserstein
+from .findings import Assumptions
 from .result import OneWay, Row, Study
 
-__all__ = ["OneWay", "Row", "Study", "compare", "wasserstein"]
+__all__ = ["Assumptions", "OneWay", "Row", "Study", "assumptions", "compare", "wasserstein"]
