@@ -191,7 +191,8 @@ def check_problem(
 
     problem, _ = _problem(name, module, t1=t1)
     with _progress(quiet or as_json, 1) as progress:
-        found = assumptions(problem.model, problem.start, **problem.options, progress=progress)
+        options = {name: value for name, value in problem.options.items() if name != "save"}
+        found = assumptions(problem.model, problem.start, **options, progress=progress)
     if as_json:
         _print_json({"title": problem.title, "levels": [level.label for level in problem.levels], **found.as_dict()})
         return
