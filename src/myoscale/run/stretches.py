@@ -193,8 +193,7 @@ def _joined(records: tuple[Record, ...]) -> Record:
 def _restored(kept: checkpoint.Kept, start: State, costs: Costs) -> _Standing:
     """Where an earlier process left the run; its costs are added to this one's."""
     numbers = kept.numbers
-    fields = dict.fromkeys(Record._fields, 0.0)
-    record = Record(**{**fields, "z": start.motion.z, "ledger": Ledger(*Ledger._fields)})
+    record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields))
     costs.add(numbers["wall"], numbers["compile"], numbers["memory"])
     state = jax.tree.map(jnp.asarray, kept.tree("state", start))
     return _Standing(state, (kept.tree("record", record),), numbers["dt0"], numbers["steps"], numbers["done"])
