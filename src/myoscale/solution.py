@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 from . import macro, mechanics, store
 from .drive import AbstractDrive
@@ -283,9 +284,12 @@ def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
     data = store.read(path)
     if "scenario" not in data.attrs:
         raise InputError(f"Expected a file written by Solution.save. Received '{path}', which holds no scenario.")
-    scenario, stats, representation = (
-        store.typed_attribute(data, name, types) for name in ("scenario", "stats", "representation")
-    )
+    return from_dataset(data, store.typed_attribute(data, "scenario", types))
+
+
+def from_dataset(data: xr.Dataset, scenario: Scenario) -> Solution:
+    """The solution of a scenario behind its `to_xarray()`."""
+    stats, representation = (store.typed_attribute(data, name) for name in ("stats", "representation"))
     values = {str(name): variable.values for name, variable in data.variables.items()}
     particles = Particles(values["particles_x"], values.get("particles_w")) if "particles_x" in values else None
     kinds = {Density: Cells, Moments: Spread}
