@@ -3,5 +3,6 @@
 from .compare import compare
 from .distance import wasserstein
 from .result import OneWay, Row, Study
+from .single import alone
 
-__all__ = ["OneWay", "Row", "Study", "compare", "wasserstein"]
+__all__ = ["OneWay", "Row", "Study", "alone", "compare", "wasserstein"]
