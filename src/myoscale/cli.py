@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130  # what shells report after Ctrl-C
 _SPEC = "reduced|characteristics|kinetic|moments[:SIZE][,field=value]"
-_FILES = ("study.nc", "figure.png", "figure.svg", "figure.pdf", "table.txt")
+_FILES = ("study.nc", "figure.png", "figure.svg", "table.txt")
 
 
 class _Shell(TyperGroup):
