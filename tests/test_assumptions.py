@@ -165,7 +165,9 @@ def test_a_tail_that_loses_rank_is_found():
     problem = zoo.problem("singular")
     found = ms.assumptions(problem.model, problem.start, t1=2.0, level=ms.Characteristics(4))
     assert found.reached == 2.0 and not found.hold
-    before, after = (float(part) for part in said(found, "fails").split("between t = ")[1].split(" for ")[0].split(" and "))
+    before, after = (
+        float(part) for part in said(found, "fails").split("between t = ")[1].split(" for ")[0].split(" and ")
+    )
     assert before < expected < after < before + 0.011
     assert "starts at x = 0.6" in said(found, "fails") and "3e-12 of the law" in said(found, "fails")
 

@@ -24,7 +24,7 @@ _HOMES = {
         "Uniform",
     ),
     "solution": ("Snapshot", "Solution", "load"),
-    "render": ("figure", "save_figure"),
+    "render": ("figure", "report", "save_figure"),
     "run": ("solve",),
     "study": ("Assumptions", "Study", "assumptions", "compare"),
     "tissue": (
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         Tabulated,
         Uniform,
     )
-    from .render import figure, save_figure
+    from .render import figure, report, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load
     from .study import Assumptions, Study, assumptions, compare

@@ -5,5 +5,6 @@ from .compare import compare
 from .distance import wasserstein
 from .findings import Assumptions
 from .result import OneWay, Row, Study
+from .single import alone
 
-__all__ = ["Assumptions", "OneWay", "Row", "Study", "assumptions", "compare", "wasserstein"]
+__all__ = ["Assumptions", "OneWay", "Row", "Study", "alone", "assumptions", "compare", "wasserstein"]
