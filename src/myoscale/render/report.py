@@ -10,7 +10,7 @@ from .figure import save_figure
 from .files import write_whole
 from .table import save_table
 
-FILES = ("page.html", "figure.png", "figure.svg", "figure.pdf", "table.txt", "study.nc")
+FILES = ("page.html", "figure.png", "figure.svg", "figure.pdf", "table.txt", "study.nc", "solution.nc")
 
 
 def report(
@@ -28,12 +28,13 @@ def report(
     was published; `command`, what to type to run it again; `citations`, what to cite.
 
     **Returns:** the paths: `page.html` (one self-contained interactive page), `figure` as PNG, SVG and PDF, `table.txt` and
-    `study.nc`, which holds numbers and scenarios.
+    the data: `study.nc`, which holds numbers and scenarios, or `solution.nc`, which `load` reads back.
 
     **Raises:** `InputError` if they cannot be written there, or there are no results.
     """
     from .page import page  # here, because it brings a megabyte of JavaScript
 
+    data = study.save
     study = alone(study) if isinstance(study, Solution) else study
     if not study.solutions:
         raise InputError("Expected a study with results. Received one that stopped before any level had saved a time.")
@@ -42,5 +43,5 @@ def report(
         write_whole(folder / "page.html", lambda part: part.write_text(html, encoding="utf-8")),
         *save_figure(study, folder, title),
         save_table(study, folder / "table.txt", title),
-        study.save(folder / "study.nc"),
+        data(folder / ("study.nc" if data == study.save else "solution.nc")),
     ]

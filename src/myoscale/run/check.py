@@ -14,6 +14,8 @@ from ..model.checks import check_model
 from ..solution import Scenario
 from ..types import ArrayLike, is_traced
 
+_MOST_TIMES = 1_000_000
+
 
 def check(scenario: Scenario) -> np.ndarray:
     """The saved times of a scenario that makes sense.
@@ -33,8 +35,8 @@ def check(scenario: Scenario) -> np.ndarray:
         _positive(scenario.tolerance) and 1e-13 <= scenario.tolerance <= 1e-2
     ):
         raise InputError(f"Expected tolerance between 1e-13 and 1e-2. Received {scenario.tolerance!r}.")
-    if not isinstance(scenario.seed, int | np.integer):
-        raise InputError(f"Expected seed to be a whole number. Received {scenario.seed!r}.")
+    if not isinstance(scenario.seed, int | np.integer) or not 0 <= scenario.seed < 2**63:
+        raise InputError(f"Expected seed to be a whole number ≥ 0, below 2⁶³. Received {scenario.seed!r}.")
     if not is_traced((level, start)):
         level.check(start)
     if not is_traced(scenario.model):
@@ -78,6 +80,8 @@ def _times(save: int | ArrayLike, t1: float) -> np.ndarray:
     if isinstance(save, int | np.integer) and not isinstance(save, bool):
         if save < 2:
             raise InputError(f"Expected save ≥ 2 times (the start and the end). Received {save}.")
+        if save > _MOST_TIMES:
+            raise InputError(f"Expected save to be at most {_MOST_TIMES} times. Received {save}.")
         return np.linspace(0.0, t1, int(save))
     times = np.atleast_1d(np.asarray(save, float))
     if (
