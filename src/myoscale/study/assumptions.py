@@ -90,7 +90,11 @@ def assumptions(
         ts, path = np.zeros(1), np.asarray(macro.prescribe(drive, jnp.zeros(()), y, y)[0])[None]
     else:
         ts, path = np.asarray(solution.path[:, 0]), np.asarray(solution.path[:, 1:])
-    padding = np.repeat(path[-1:], steps + 1 - len(ts), axis=0)  # one length, one program
+        if not np.array_equal(
+            path[0], origin := np.asarray(solution.origin)
+        ):  # a quasi-static run lets go of its start
+            ts, path = np.concatenate([ts[:1], ts]), np.concatenate([origin[None], path])
+    padding = np.repeat(path[-1:], steps + 2 - len(ts), axis=0)  # one length, one program
     found = survey(tree_float(model), chosen.x, jnp.asarray(np.concatenate([path, padding])))
     found = jax.tree.map(np.asarray, found)
     found = found._replace(along=jax.tree.map(lambda a: a[: len(ts)], found.along))
@@ -303,11 +307,11 @@ class _Reading:
         return findings
 
     def _method(self) -> str:
-        count = self.chosen.x.shape[1]
+        index = self.chosen.index
         whom = (
-            f"{count} bridges from all over the law, to ±{WIDTH:g} standard deviations (of a normal law; the same quantiles of another)"
-            if self.chosen.index is None
-            else f"{count} of the given bridges, the extreme ones among them"
+            f"{self.chosen.x.shape[1]} bridges from all over the law, to ±{WIDTH:g} standard deviations (of a normal law; the same quantiles of another)"
+            if index is None
+            else f"{len(np.unique(index[0]))} of the given bridges, the outermost among them"
         )
         return (
             f"Estimated by sampling: {whom}, carried by the flow along the path of {self.level}, at {len(self.ts)} times. A true "

@@ -26,8 +26,8 @@ from ..types import Array, Float
 
 WIDTH = 7.0  # standard deviations, as the window of `Kinetic`
 _SHELLS = {1: (1, 64), 2: (4, 10), 3: (1, 8)}  # largest component of a direction, and radii, by nx
-_MOST = 512  # given points that are followed, and as many extreme ones as there are directions
-_PAIRED = 96  # bridges whose pairs are looked at, and as many times
+_MOST = 512  # given points that are followed, besides the outermost
+_PAIRED = 96  # bridges whose pairs are looked at, besides the outermost
 _FAR = (1e2, 1e4)  # in radii of the visited region: how does a force grow beyond it?
 
 
@@ -77,8 +77,8 @@ class Survey(NamedTuple):
 
 
 def sample(start: Start, points: int) -> Sample:
-    """Bridges that reach out to the tails of the law, from the middle outwards; or the given points, at most some hundreds."""
-    directions = _directions(start.nx, _SHELLS[start.nx][0])
+    """Bridges that reach out to the tails of the law, or at most some hundreds of the given points; the outermost are last."""
+    directions = _directions(start.nx)
     law = start.x
     if not isinstance(law, AbstractLaw):
         x, _ = start.points(points)
@@ -94,22 +94,19 @@ def sample(start: Start, points: int) -> Sample:
     return Sample(jnp.broadcast_to(x, (points, *x.shape)), deviation=deviation)
 
 
-def _directions(nx: int, largest: int) -> np.ndarray:
+def _directions(nx: int) -> np.ndarray:
     """Unit vectors towards the integer points on the surface of a cube."""
+    largest, _ = _SHELLS[nx]
     lattice = np.array(list(itertools.product(range(-largest, largest + 1), repeat=nx)), float)
     surface = lattice[np.abs(lattice).max(1) == largest]
     return surface / np.linalg.norm(surface, axis=1, keepdims=True)
 
 
 def _given(x: np.ndarray, directions: np.ndarray) -> Sample:
-    """All of a few points; of many, the extreme ones and evenly many of the others (in one order for every point of the tissue)."""
-    count = x.shape[1]
-    index = np.broadcast_to(np.arange(count), x.shape[:2])
-    if count > _MOST + len(directions):
-        extreme = np.argmax(x @ directions.T, axis=1)  # (P, directions)
-        order = np.argsort(x[..., 0], axis=1)
-        others = order[:, np.linspace(0, count - 1, _MOST).astype(int)]
-        index = np.concatenate([others, extreme], axis=1)
+    """Points evenly along the first axis, all if there are few, and then the extreme ones."""
+    order = np.argsort(x[..., 0], axis=1)
+    evenly = np.unique(np.linspace(0, x.shape[1] - 1, _MOST).astype(int))
+    index = np.concatenate([order[:, evenly], np.argmax(x @ directions.T, axis=1)], axis=1)
     return Sample(jnp.asarray(np.take_along_axis(x, index[..., None], 1)), index=index)
 
 
@@ -120,7 +117,8 @@ def survey(model: Model, x: Float[Array, "P N nx"], path: Float[Array, "T ny"]) 
     labels = macro.over_points(model, Ensemble().start, x, jnp.zeros(x.shape[:2]), q0)
     det, rank = macro.over_points(model, _ranks, x, q0)
     side, floor = jnp.sign(det), SINGULAR * jnp.max(jnp.where(jnp.isfinite(rank), rank, 0.0))
-    chosen = np.unique(np.linspace(0, x.shape[1] - 1, _PAIRED).astype(int))  # the outermost are last
+    outermost = np.arange(x.shape[1])[-len(_directions(x.shape[-1])) :]
+    chosen = np.union1d(outermost, np.linspace(0, x.shape[1] - 1, _PAIRED).astype(int))
 
     def step(carry, now):
         (z, followed), (y, at_start) = carry, now
