@@ -22,6 +22,7 @@ from .errors import InputError, InterruptedRun, MyoscaleError, StoppedError, nea
 
 if TYPE_CHECKING:
     from .run import Progress
+    from .study import Study
     from .zoo import Problem
 
 _INTERRUPTED = 130  # what shells report after Ctrl-C
@@ -197,7 +198,8 @@ def check_problem(
     if as_json:
         _print_json({"title": problem.title, "levels": [level.label for level in problem.levels], **found.as_dict()})
         return
-    typer.echo(f"{problem.title or name}: the scenario can be used.\n\n{found}")
+    verdict = "what the theory assumes holds where it goes" if found.hold else "not all that the theory assumes holds"
+    typer.echo(f"{problem.title or name}\nThe scenario can be run; {verdict}.\n\n{found}")
 
 
 @app.command(
