@@ -434,7 +434,13 @@ def _progress(quiet: bool, count: int) -> Iterator["Progress | None"]:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), *left
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda word, fraction: bar.update(task, description=word, completed=fraction)
+
+        def advance(word: str, fraction: float) -> None:
+            if bar.tasks[0].description == "starting":  # a resumed run's first part was not done just now
+                bar.reset(task, completed=fraction, description=word)
+            bar.update(task, description=word, completed=fraction)
+
+        yield advance
 
 
 def _own_process() -> None:
