@@ -89,7 +89,11 @@ def drawn(page, chart):
     found = page.evaluate(
         f"byId('{chart}').data.map(one => [one.name, one.type, Array.from(one.x || []), Array.from(one.y || []), one.visible])"
     )
-    return {(name, kind): (np.array(x, float), np.array(y, float)) for name, kind, x, y, visible in found if visible is not False}
+    return {
+        (name, kind): (np.array(x, float), np.array(y, float))
+        for name, kind, x, y, visible in found
+        if visible is not False
+    }
 
 
 def curve(page, chart, name):
@@ -136,7 +140,7 @@ def test_histograms_and_points_of_a_chain(show, studies):
     page, study = show("chain"), studies["chain"]
     run, seen = study.solutions["reduced:60"], []
     for point in (0, 2):
-        page.locator("#point").select_option(str(point))
+        page.locator("#point").select_option(index=point)
         frame = slide(page, ["Home", *["ArrowRight"] * 12])
         points = run.population(float(run.ts[frame]), point).points[:, 0]
         x, heights = curve(page, "bridges", "reduced:60")
@@ -290,7 +294,9 @@ def apart(boxes, where):
 
 
 def within(inner, outer):
-    return inner[0] >= outer[0] - 1 and inner[1] >= outer[1] - 1 and inner[2] <= outer[2] + 1 and inner[3] <= outer[3] + 1
+    return (
+        inner[0] >= outer[0] - 1 and inner[1] >= outer[1] - 1 and inner[2] <= outer[2] + 1 and inner[3] <= outer[3] + 1
+    )
 
 
 def check_card(card, width):

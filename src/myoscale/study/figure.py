@@ -123,9 +123,7 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
         return
     rugs = 0
     for label, measure in drawn.items():
-        rugs += draw.population(
-            axes, styles[label], rugs=rugs, cloud=label == study.reference, **_as_keywords(measure)
-        )
+        rugs += draw.population(axes, styles[label], rugs=rugs, cloud=label == study.reference, **_as_keywords(measure))
     if next(iter(drawn.values())).nx == 1:
         axes.locator_params(axis="y", nbins=5)
         draw.dress(axes, heading, "extension x [scaled]", "density [1/scaled]" if first else "")

@@ -70,7 +70,7 @@ def page(study: Study, title: str = "", source: str = "", command: str = "", cit
 
 
 def _text(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files(__name__) / name).read_text(encoding="utf-8")
 
 
 def _json(value: object) -> Markup:
@@ -84,7 +84,13 @@ def _json(value: object) -> Markup:
 def _table(study: Study) -> dict[str, list]:
     heads = [(name, _HEADINGS[name]) for name in COLUMNS]
     rows = [
-        (row.label, row.label == study.reference, bool(row.message), [cell(row) for _, cell in COLUMNS.values()], row.path)
+        (
+            row.label,
+            row.label == study.reference,
+            bool(row.message),
+            [cell(row) for _, cell in COLUMNS.values()],
+            row.path,
+        )
         for row in study.rows
     ]
     return {"heads": heads, "rows": rows}

@@ -142,14 +142,13 @@ function drawMass({ pen, width, middle, lane }, x, e, position) {
 
 /** What is what. */
 function drawNames({ pen, x, middle, lane }, nodes) {
+  const element = picture.geometry.elements[0];
   const left = x(0) + 14;
   pen.fillStyle = css("--muted");
   pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
   pen.fillText("filament of the bridges", left, middle - 12);
   pen.fillText("passive tissue", left, middle + 1.55 * lane - 14);
-  pen.textAlign = "right";
-  pen.fillText("filament of the tissue", x(nodes[1]) - 14, middle - lane - 9);
-  pen.textAlign = "left";
+  pen.fillText("filament of the tissue", x(nodes[1] - element.bare - picture.geometry.filament), middle - lane - 9);
 }
 
 /** A bar of round length. */

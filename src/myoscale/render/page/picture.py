@@ -7,6 +7,7 @@ end moves least: for g = x ± q that end does not move at all, as a myosin head'
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
@@ -30,10 +31,10 @@ def picture(study: Study, times: Array) -> dict[str, Any] | None:
     elements = min(run.force.shape[1], _ELEMENTS)
     times = times[times <= run.ts[-1] * (1 + 1e-12)]
     follower = carried(run, _starts(run, _BRIDGES[elements]))
-    x = np.stack([follower.populations(float(t)).points[:elements, :, 0] for t in times])  # (F, E, n)
+    x = np.stack([np.asarray(follower.populations(float(t)).points)[:elements, :, 0] for t in times])  # (F, E, n)
     index = np.searchsorted(run.ts, times * (1 - 1e-12))
     kinematics = run.scenario.model.tissue.kinematics
-    q = np.stack([np.asarray(kinematics(np.asarray(run.y[i])))[:elements, 0] for i in index])  # (F, E)
+    q = np.stack([np.asarray(kinematics(jnp.asarray(run.y[i])))[:elements, 0] for i in index])  # (F, E)
     if not (np.isfinite(x).all() and np.isfinite(q).all()):
         return None
     pulled = np.sum((x.mean(axis=2) - x.mean(axis=(0, 2))) * (q - q.mean(axis=0)))
@@ -70,4 +71,3 @@ def _starts(run: Solution, count: int) -> Array:
         weight = np.full(len(each), 1 / len(each)) if w is None else np.asarray(w[p])[order]
         picked.append(each[order[np.minimum(np.searchsorted(np.cumsum(weight), levels), len(each) - 1)]])
     return np.stack(picked)[..., None]
-

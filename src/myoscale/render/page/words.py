@@ -43,7 +43,9 @@ def verdict(study: Study) -> str:
     broken = [row.label for row in rows if row.drift > _BROKEN]
     worst = max((row.drift for row in rows if np.isfinite(row.drift)), default=np.nan)
     if broken:
-        sentences.append(f"{_listed(broken)} lost {'its' if len(broken) == 1 else 'their'} energy balance: do not trust.")
+        sentences.append(
+            f"{_listed(broken)} lost {'its' if len(broken) == 1 else 'their'} energy balance: do not trust."
+        )
     elif np.isfinite(worst):
         sentences.append(f"Energy is accounted for to {_part(worst)}.")
     return " ".join(sentences)
@@ -115,7 +117,9 @@ def again(study: Study) -> str:
     """Python lines that run the study again from its file."""
     scenario = next(iter(study.solutions.values())).scenario
     own = {type(part) for part in (scenario.model.tissue, _bridge(scenario), scenario.start.x, scenario.drive)}
-    classes = sorted(kind.__name__ for kind in own if kind.__module__.split(".")[0] not in ("myoscale", "numpy", "jaxlib"))
+    classes = sorted(
+        kind.__name__ for kind in own if kind.__module__.split(".")[0] not in ("myoscale", "numpy", "jaxlib")
+    )
     types = f", types=[{', '.join(classes)}]" if classes else ""
     others = " ".join(label for label in study.solutions if label != study.reference)
     levels = [
