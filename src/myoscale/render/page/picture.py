@@ -58,12 +58,17 @@ def _shown(study: Study) -> tuple[str, Solution]:
 
 
 def _starts(run: Solution, count: int) -> Array:
-    """Where the drawn bridges start, (n, 1) or (P, n, 1): those at quantiles, so ordered that the first few stand for all."""
+    """Where the drawn bridges start, (n, 1) or (P, n, 1): all if they are few, or those at quantiles.
+
+    So ordered that the first few, which is what a narrow screen has room for, stand for all.
+    """
     law = run.scenario.start.x
     if run.particles is None and isinstance(law, AbstractLaw):
         return low_discrepancy(law, count)
     assert run.particles is not None
     x, w = np.asarray(run.particles.x)[..., 0], run.particles.w
+    if w is None and x.shape[1] <= count:
+        return x[:, np.random.default_rng(1).permutation(x.shape[1]), None]
     levels = qmc.Sobol(1, rng=np.random.default_rng(1)).random(count)[:, 0]
     picked = []
     for p, each in enumerate(x):
