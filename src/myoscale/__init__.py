@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 _HOMES = {
-    "drive": ("Free", "Length", "QuasiStatic"),
+    "drive": ("AbstractSignal", "Free", "Length", "QuasiStatic", "Ramp", "Series", "Sine"),
     "errors": ("InputError", "MyoscaleError", "SingularConstraintError", "StoppedError"),
     "levels": ("Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"),
     "model": (
@@ -35,7 +35,9 @@ _HOMES = {
         "RotationStretch",
         "SpringMass",
     ),
-    "zoo": (),  # a room with a name of its own
+    "fields": ("parameter",),
+    "scenario": (),  # rooms with names of their own
+    "zoo": (),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -59,9 +61,10 @@ def __dir__():
 
 
 if TYPE_CHECKING:
-    from . import zoo
-    from .drive import Free, Length, QuasiStatic
+    from . import scenario, zoo
+    from .drive import AbstractSignal, Free, Length, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
+    from .fields import parameter
     from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
     from .model import (
         AbstractBridge,

@@ -1,30 +1,50 @@
-"""The shell: `myoscale list`, `myoscale compare NAME`.
+"""The shell: `myoscale list | new | check | run | compare | cite`.
 
 A user's mistake is one sentence on standard error and exit code 2. JAX is imported when a command needs it, so that help is there
-at once.
+at once. What a command found goes to standard output, everything else to standard error.
 """
 
 import contextlib
+import json
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from .errors import InputError, MyoscaleError
+from .errors import InputError, MyoscaleError, nearest
 
 if TYPE_CHECKING:
     from .run import Progress
-    from .study import Study
+    from .zoo import Problem
 
 _INTERRUPTED = 130  # what shells report after Ctrl-C
 _SPEC = "reduced|characteristics|kinetic|moments[:SIZE][,field=value]"
-_FILES = ("study.nc", "figure.png", "figure.svg", "table.txt")
+PROBLEMS = (
+    "linear",
+    "linear-matrix",
+    "onion",
+    "singular",
+    "bent",
+    "element",
+    "element-polar",
+    "chain",
+)  # of the zoo, JAX not yet there
+
+_EPILOG = """\b
+Begin:
+  myoscale compare linear --out out/linear      the page is out/linear/page.html
+  myoscale new bent > my.toml                   a scenario to edit
+  myoscale check my.toml                        is it sound? what does theory ask of it?
+  myoscale compare my.toml --out out/my
+\b
+Exit codes: 0 done; 1 stopped before the end, what was computed is kept; 2 a mistake in what was asked for;
+130 interrupted (Ctrl-C), what was computed is kept."""
 
 
 class _Shell(TyperGroup):
@@ -42,6 +62,13 @@ class _Shell(TyperGroup):
             code = _fail(str(error), 2)
         except MyoscaleError as error:
             code = _fail(str(error), 1)
+        except (KeyboardInterrupt, typer.Abort):
+            code = _fail("Interrupted.", _INTERRUPTED)
+        except BrokenPipeError:  # the reader has seen enough: head, less
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except OSError as error:  # standard output on a full disk
+            code = _fail(f"Cannot write the output: {error.strerror or error}.", 1)
         except Exception as error:
             message = getattr(
                 error, "format_message", None
@@ -59,63 +86,270 @@ def _fail(message: str, code: int) -> int:
 
 app = typer.Typer(
     cls=_Shell,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Multi-scale muscle models: one cross-bridge model, run at every scale.",
+    epilog=_EPILOG,
 )
 
 
-@app.command("list")
-def list_problems() -> None:
+def _names(incomplete: str) -> list[str]:
+    """Completion of a problem: built-in names and scenario files."""
+    files = sorted(str(path) for path in Path().glob("*.toml"))
+    return [name for name in (*PROBLEMS, *files) if name.startswith(incomplete)]
+
+
+def _levels(incomplete: str) -> list[str]:
+    """Completion of a level, with a size to begin with."""
+    return [s for s in ("reduced:1000", "characteristics:64", "kinetic:200", "moments") if s.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE", help="A built-in problem ('myoscale list') or a scenario file.", autocompletion=_names
+    ),
+]
+Module = Annotated[
+    Path | None, typer.Option(metavar="FILE.py", help="Python file with bridges of your own that the scenario names.")
+]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the page, figures, table and data.")]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Keep the state of the run in DIR, and go on from what is there: the same bits as without."
+    ),
+]
+End = Annotated[float | None, typer.Option(help="End of the run. Default: the problem's own.")]
+Tolerance = Annotated[float | None, typer.Option(help="Aimed at in y and its velocity. Default: the problem's own.")]
+Seed = Annotated[int | None, typer.Option(help="Fixes every random number. Default: the problem's own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts; what is not known is null.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only: no progress, no list of files.")]
+
+
+@app.command("list", epilog="\b\nExample:\n  myoscale list --json")
+def list_problems(as_json: Json = False) -> None:
     """Name the built-in problems."""
     _own_process()
     from . import zoo
     from .render import listing
 
-    typer.echo(listing((name, zoo.problem(name).title) for name in zoo.names()))
+    problems = [zoo.problem(name) for name in zoo.names()]
+    if as_json:
+        _print_json([{"name": p.name, "title": p.title, "source": p.source} for p in problems])
+    else:
+        typer.echo(listing((problem.name, problem.title) for problem in problems))
 
 
-@app.command("compare")
+@app.command(
+    "new",
+    epilog="""\b
+Examples:
+  myoscale new bent > my.toml                      a commented scenario: edit it, then check, run or compare it
+  myoscale new bent --python > mine.py             a bridge of your own: change its constraint and its energy
+  myoscale new bent --module mine.py > mine.toml   a scenario with that bridge in it""",
+)
+def new_scenario(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The built-in problem to begin from.", autocompletion=_names)
+    ] = "bent",
+    module: Module = None,
+    python: Annotated[
+        bool, typer.Option("--python", help="Write a Python file with a bridge of your own instead.")
+    ] = False,
+) -> None:
+    """Write a commented template on standard output."""
+    _own_process()
+    from . import scenario, zoo
+
+    problem = zoo.problem(name)
+    if python:
+        typer.echo(scenario.own_bridge(), nl=False)
+        return
+    catalogue = scenario.Catalogue(module)
+    if module is not None:
+        problem = scenario.with_own_bridge(problem, catalogue)
+    typer.echo(scenario.text(problem, catalogue), nl=False)
+
+
+@app.command(
+    "check",
+    epilog="""\b
+Examples:
+  myoscale check onion
+  myoscale check my.toml --module mine.py --json""",
+)
+def check_problem(
+    name: Name, module: Module = None, t1: End = None, as_json: Json = False, quiet: Quiet = False
+) -> None:
+    """Say whether a scenario is sound.
+
+    It is run once at a cheap level; reported is what theory assumes of it: bounds, Lipschitz constants, ellipticity.
+    """
+    _own_process()
+    from .study import assumptions
+
+    problem, _ = _problem(name, module, t1=t1)
+    with _progress(quiet or as_json, 1) as progress:
+        found = assumptions(problem.model, problem.start, **problem.options, progress=progress)
+    if as_json:
+        _print_json({"title": problem.title, "levels": [level.label for level in problem.levels], **found.as_dict()})
+        return
+    typer.echo(f"{problem.title or name}: the scenario can be used.\n\n{found}")
+
+
+@app.command(
+    "run",
+    epilog="""\b
+Examples:
+  myoscale run linear --level kinetic:200 --out out/run
+  myoscale run my.toml --level reduced:100000 --resume state --out out/run
+The data can be read in Python: ms.load("out/run/solution.nc").""",
+)
+def run_level(
+    name: Name,
+    level: Annotated[
+        str | None, typer.Option(metavar="SPEC", help=f"{_SPEC}. Default: the problem's first.", autocompletion=_levels)
+    ] = None,
+    out: Out = None,
+    module: Module = None,
+    t1: End = None,
+    tolerance: Tolerance = None,
+    seed: Seed = None,
+    resume: Resume = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a problem at one level.
+
+    Printed are energy drift and cost; written are a page, figures and data.
+    """
+    _own_process()
+    from .levels.spec import parse_level
+
+    problem, _ = _problem(name, module, t1=t1, tolerance=tolerance, seed=seed)
+    chosen = parse_level(level) if level else problem.levels[0]
+    _study(problem, [chosen], chosen, False, out, resume, as_json, quiet)
+
+
+@app.command(
+    "compare",
+    epilog="""\b
+Examples:
+  myoscale compare linear --out out/linear
+  myoscale compare onion reduced:1000 kinetic:400 moments --reference characteristics:128
+  myoscale compare my.toml --module mine.py --json > result.json
+  myoscale compare my.toml --resume state --out out/my      after an interruption: the same again""",
+)
 def compare_levels(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A problem; 'myoscale list' names them.")],
-    more: Annotated[list[str] | None, typer.Argument(metavar="SPEC", help="Levels, as for --levels.")] = None,
+    name: Name,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="SPEC", help="Levels, as for --levels.", autocompletion=_levels)
+    ] = None,
     levels: Annotated[
         list[str] | None,
         typer.Option(
-            "--levels", metavar="SPEC", help=f"{_SPEC}; again, or several in quotes. Default: the problem's own."
+            "--levels",
+            metavar="SPEC",
+            help=f"{_SPEC}; again, or several in quotes. Default: the problem's own.",
+            autocompletion=_levels,
         ),
     ] = None,
-    reference: Annotated[str | None, typer.Option(metavar="SPEC", help="What errors are measured against.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help=f"Where to write {', '.join(_FILES)}.")] = None,
-    t1: Annotated[float | None, typer.Option(help="End of the run. Default: the problem's own.")] = None,
-    tolerance: Annotated[float, typer.Option(help="Aimed at in y and its velocity.")] = 1e-8,
-    seed: Annotated[int, typer.Option(help="Fixes every random number.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only the table.")] = False,
+    reference: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="What errors are measured against.", autocompletion=_levels)
+    ] = None,
+    out: Out = None,
+    module: Module = None,
+    t1: End = None,
+    tolerance: Tolerance = None,
+    seed: Seed = None,
+    resume: Resume = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Run a problem at several levels: errors, energy drift and cost, one row a level."""
-    _own_process()
-    from . import zoo
-    from .levels.spec import parse_level, parse_levels
-    from .study import compare
+    """Run a problem at several levels.
 
-    problem = zoo.problem(name)
+    Printed are errors, energy drift and cost, one row a level; written are a page, figures, the table and data.
+    """
+    _own_process()
+    from .levels.spec import parse_level, parse_levels
+
+    problem, _ = _problem(name, module, t1=t1, tolerance=tolerance, seed=seed)
     chosen = parse_levels([*(levels or []), *(more or [])]) or list(problem.levels)
-    against = parse_level(reference) if reference else None
-    with _folder(out), _progress(quiet, len(chosen)) as progress:
+    against = parse_level(reference) if reference else problem.reference
+    _study(problem, chosen, against, True, out, resume, as_json, quiet)
+
+
+@app.command("cite", epilog="\b\nExamples:\n  myoscale cite onion > onion.bib\n  myoscale cite my.toml")
+def cite_problem(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME|FILE]", help="What was run; myoscale alone if left out.", autocompletion=_names),
+    ] = None,
+    module: Module = None,
+) -> None:
+    """Print what to cite, as BibTeX.
+
+    That is the models, the methods and the libraries that a problem uses.
+    """
+    _own_process()
+    from .study import cite
+
+    typer.echo(cite(None if name is None else _problem(name, module)[0]))
+
+
+def _problem(name: str, module: Path | None, **changes: Any) -> tuple["Problem", tuple[type, ...]]:
+    """A built-in problem or a scenario file, with what the command line says otherwise; and the user's classes."""
+    import dataclasses
+
+    from . import scenario, zoo
+
+    catalogue = scenario.Catalogue(module)
+    if name in PROBLEMS:
+        problem = zoo.problem(name)
+    elif name.endswith(".toml") or Path(name).exists():
+        problem = scenario.read(name, catalogue)
+    else:
+        raise InputError(
+            f"There is no problem '{name}' in the zoo and no file of that name: {nearest(name, PROBLEMS)} "
+            "A scenario file ends in .toml."
+        )
+    return dataclasses.replace(problem, **{k: v for k, v in changes.items() if v is not None}), catalogue.own
+
+
+def _study(
+    problem: "Problem",
+    levels: list,
+    against: Any,
+    compared: bool,
+    out: Path | None,
+    resume: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run, print and write; leave with the code that says how it went."""
+    from .render import FILES, report
+    from .study import cited, compare
+
+    out = out or (Path(problem.output) if problem.output else None)
+    quiet = quiet or as_json
+    with _folder(out, FILES), _progress(quiet, len(levels)) as progress:
         study = compare(
             problem.model,
             problem.start,
-            t1=problem.t1 if t1 is None else t1,
-            levels=chosen,
+            levels=levels,
             reference=against,
-            tolerance=tolerance,
-            seed=seed,
+            one_way=compared,
+            resume=resume,
             progress=progress,
+            **problem.options,
         )
-    typer.echo(f"{problem.title}\n\n{study}")
+    typer.echo(json.dumps(_known(study.as_dict()), indent=1) if as_json else f"{problem.title}\n\n{study}")
     if out is not None and study.solutions:
-        written = _write(study, out, problem.title)
+        command = "myoscale " + " ".join(sys.argv[1:])
+        written = report(
+            study, out, title=problem.title, source=problem.source, command=command, citations=cited(study)
+        )
         if not quiet:
             typer.echo("\nwrote " + "\n      ".join(map(str, written)))
     if study.interrupted:
@@ -124,15 +358,23 @@ def compare_levels(
         raise typer.Exit(1)
 
 
-def _write(study: "Study", out: Path, title: str) -> list[Path]:
-    """Everything about a study, into a folder."""
-    from .render import save_figure, save_table
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(_known(value), indent=1, ensure_ascii=False, allow_nan=False))
 
-    return [study.save(out / "study.nc"), *save_figure(study, out, title), save_table(study, out / "table.txt", title)]
+
+def _known(value: Any) -> Any:
+    """For JSON, which has no NaN and no infinity: null."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    if isinstance(value, float) and value - value != 0.0:
+        return None
+    return value
 
 
 @contextlib.contextmanager
-def _folder(out: Path | None) -> Iterator[None]:
+def _folder(out: Path | None, files: tuple[str, ...]) -> Iterator[None]:
     """Find out that nothing can be written before anything is computed; leave no empty folder behind a mistake."""
     if out is None:
         yield
@@ -141,7 +383,7 @@ def _folder(out: Path | None) -> Iterator[None]:
 
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        for file in _FILES:
+        for file in files:
             store.writable(out / file)
             if (out / file).is_dir():
                 raise InputError(f"Cannot write '{out / file}': it is a folder. Choose another --out.")
@@ -155,9 +397,9 @@ def _folder(out: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _progress(quiet: bool, count: int) -> Iterator["Progress | None"]:
-    """A bar on standard error, or one line where that is a file."""
+    """A bar with the time left on standard error, or one line where that is a file."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if quiet:
@@ -169,11 +411,12 @@ def _progress(quiet: bool, count: int) -> Iterator["Progress | None"]:
         def once(word: str, fraction: float) -> None:
             if not said:
                 said.append(word)
-                typer.echo(f"compiling and running {count} level{'s' * (count > 1)} against a reference ...", err=True)
+                typer.echo(f"compiling and running {count} level{'s' * (count > 1)} ...", err=True)
 
         yield once
         return
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    left = TextColumn("left"), TimeRemainingColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), *left
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda word, fraction: bar.update(task, description=word, completed=fraction)

@@ -1,14 +1,111 @@
 """What is done to the muscle: nothing or a load (`Free`), a prescribed motion (`Length`), or a load so slow that inertia is absent
-(`QuasiStatic`). Times functions live here and nowhere else.
+(`QuasiStatic`). Functions of time live here and nowhere else: constants, Python functions, or signals (`Ramp`, `Sine`, `Series`),
+which files can hold.
 """
 
+import abc
 from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from scipy.interpolate import CubicSpline
 
-from .types import Array, ArrayLike, Float
+from .errors import InputError
+from .fields import parameter
+from .types import Array, ArrayLike, Float, Scalar, as_float, is_traced
+
+
+class AbstractSignal(eqx.Module):
+    """A function of time with parameters."""
+
+    @abc.abstractmethod
+    def __call__(self, t: Float[Array, ""]) -> Array:
+        """Its value at t: a number, or an array of one entry for each driven coordinate."""
+
+
+class Ramp(AbstractSignal):
+    """From `before` to `after` between the times `begin` and `begin + duration`, along 10s³ − 15s⁴ + 6s⁵: velocity and acceleration
+    are continuous, as a prescribed length needs them.
+
+    **Raises:** `InputError` unless duration > 0.
+    """
+
+    before: Float[Array, "..."] = parameter("value until it begins", "driven", converter=as_float)
+    after: Float[Array, "..."] = parameter("value when it is over", "driven", converter=as_float)
+    duration: Scalar = parameter("how long it takes", "time")
+    begin: Scalar = parameter("when it begins", "time", default=0.0)
+
+    def __check_init__(self):
+        if not is_traced(self.duration) and not self.duration > 0:
+            raise InputError(f"Ramp expected duration > 0. Received {self.duration!r}.")
+
+    def __call__(self, t):
+        """The value at t."""
+        s = jnp.clip((t - self.begin) / self.duration, 0.0, 1.0)
+        before = jnp.asarray(self.before)
+        return before + (jnp.asarray(self.after) - before) * s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
+
+
+class Sine(AbstractSignal):
+    """mean + amplitude · sin(2πt/period + phase).
+
+    **Raises:** `InputError` unless period > 0.
+    """
+
+    amplitude: Float[Array, "..."] = parameter("greatest distance from the mean", "driven", converter=as_float)
+    period: Scalar = parameter("time of one oscillation", "time")
+    mean: Float[Array, "..."] = parameter("mean value", "driven", converter=as_float, default=0.0)
+    phase: Scalar = parameter("phase at t = 0, in radians", "1", default=0.0)
+
+    def __check_init__(self):
+        if not is_traced(self.period) and not self.period > 0:
+            raise InputError(f"Sine expected period > 0. Received {self.period!r}.")
+
+    def __call__(self, t):
+        """The value at t."""
+        wave = jnp.sin(2 * jnp.pi * t / self.period + self.phase)
+        return jnp.asarray(self.mean) + jnp.asarray(self.amplitude) * wave
+
+
+class Series(AbstractSignal):
+    """A measured curve: the cubic spline through values at times, at rest before the first and after the last.
+
+    **Arguments:** `times` (n,), increasing; `values` (n,), or (n, size) for several driven coordinates.
+
+    **Raises:** `InputError` for fewer than two times, times that do not increase, values that do not fit them or are not finite.
+    """
+
+    times: Float[Array, " n"] = parameter("times, increasing", "time")
+    values: Float[Array, "n ..."] = parameter("value at each time", "driven")
+    slopes: Float[Array, "n ..."]  # of the spline at each time: derived
+
+    def __init__(self, times: ArrayLike | list | tuple, values: ArrayLike | list | tuple):
+        self.times, self.values = np.asarray(times, float), np.asarray(values, float)
+        n = self.times.shape
+        if len(n) != 1 or n[0] < 2 or self.values.ndim not in (1, 2) or self.values.shape[:1] != n:
+            raise InputError(
+                "Series expected times (n,) with n ≥ 2 and values (n,) or (n, size). "
+                f"Received shapes {n} and {self.values.shape}."
+            )
+        if not (np.isfinite(self.times).all() and np.isfinite(self.values).all() and (np.diff(self.times) > 0).all()):
+            raise InputError("Series expected finite values at increasing times. Received others.")
+        spline = CubicSpline(self.times, self.values, bc_type="clamped")
+        self.slopes = np.asarray(spline(self.times, 1))
+
+    def __call__(self, t):
+        """The value at t."""
+        times, values, slopes = map(jnp.asarray, (self.times, self.values, self.slopes))
+        j = jnp.clip(jnp.searchsorted(times, t, side="right") - 1, 0, times.size - 2)
+        step = times[j + 1] - times[j]
+        s = jnp.clip((t - times[j]) / step, 0.0, 1.0)
+        move = values[j + 1] - values[j]
+        bow = (slopes[j] * step - move) * (1.0 - s) - (
+            slopes[j + 1] * step - move
+        ) * s  # Hermite's cubic about the chord
+        return values[j] + move * s + s * (1.0 - s) * bow
+
 
 TimeFunction = Callable[[Array], ArrayLike] | ArrayLike  # of t, or a constant
 
@@ -36,9 +133,9 @@ class AbstractDrive(eqx.Module):
 
 
 class Free(AbstractDrive):
-    """The equation of motion, under the external force `load` ℓ(t): a function of t, an array (ny,), or None."""
+    """The equation of motion, under the external force `load` ℓ(t): a function of t or a signal, an array (ny,), or None."""
 
-    load: TimeFunction | None = None
+    load: TimeFunction | None = parameter("ℓ(t), external force", "force", default=None)
 
 
 class Length(AbstractDrive):
@@ -48,9 +145,9 @@ class Length(AbstractDrive):
     prescribed move freely under `load`.
     """
 
-    y: TimeFunction
-    dofs: tuple[int, ...] | None = eqx.field(static=True, default=None)
-    load: TimeFunction | None = None
+    y: TimeFunction = parameter("y(t) of the prescribed coordinates", "length")
+    dofs: tuple[int, ...] | None = parameter("which coordinates; all if left out", static=True, default=None)
+    load: TimeFunction | None = parameter("ℓ(t), external force on the others", "force", default=None)
 
     def indices(self, ny: int) -> tuple[int, ...]:
         """The prescribed coordinates."""
@@ -63,4 +160,4 @@ class QuasiStatic(AbstractDrive):
     Without damping the run starts at the equilibrium under ℓ(0) that is reached from the start by letting go slowly.
     """
 
-    load: TimeFunction | None = None
+    load: TimeFunction | None = parameter("ℓ(t), external force", "force", default=None)

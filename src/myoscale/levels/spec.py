@@ -58,6 +58,18 @@ def parse_levels(specs: list[str]) -> list[AbstractLevel]:
     return [parse_level(spec) for text in specs for spec in re.split(r"[;\s]+", text) if spec]
 
 
+def level_spec(level: AbstractLevel) -> str:
+    """A level as text that `parse_level` reads back to the same level: every field that is not at its default."""
+    first, *others = dataclasses.fields(level)
+    size = getattr(level, first.name)
+    text = level.name if size is None or size == first.default else f"{level.name}:{size}"
+    for field in others:
+        value = getattr(level, field.name)
+        if value != field.default:
+            text += f",{field.name}={value}"
+    return text
+
+
 def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_size: bool) -> Any:
     """A field's value, of the kind that its default has; sizes are whole numbers."""
     if isinstance(field.default, enum.Enum):

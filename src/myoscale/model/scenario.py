@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..fields import parameter
 from ..types import Array, Float, Scalar
 from .bridge import AbstractBridge, Stacked
 from .laws import AbstractLaw
@@ -33,10 +34,10 @@ class Start(eqx.Module):
     - `weights`: of the points, (N,) or (P, N), Σ_i w_i = 1 at each point of the tissue; equal if left out.
     """
 
-    y: Float[Array, " ny"] | Scalar
-    v: Float[Array, " ny"] | Scalar = 0.0
-    x: AbstractLaw | Float[Array, "..."] = eqx.field(kw_only=True)
-    weights: Float[Array, "..."] | None = eqx.field(default=None, kw_only=True)
+    y: Float[Array, " ny"] | Scalar = parameter("y, displacement of the tissue", "length")
+    v: Float[Array, " ny"] | Scalar = parameter("ẏ, its velocity", "length/time", default=0.0)
+    x: AbstractLaw | Float[Array, "..."] = parameter("law or points of the bridges' extension", "length", kw_only=True)
+    weights: Float[Array, "..."] | None = parameter("of the points, sum 1", "1", default=None, kw_only=True)
 
     @property
     def nx(self) -> int:

@@ -121,6 +121,30 @@ class Study:
     def __str__(self) -> str:
         return study_text(self)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The table as plain numbers and texts, for JSON; what is not known is NaN."""
+        names = (
+            "label",
+            "error_y",
+            "error_v",
+            "wasserstein",
+            "drift",
+            "residual",
+            "wall",
+            "compile",
+            "memory",
+            "steps",
+        )
+        rows = [{name: getattr(row, name) for name in (*names, "path", "reached", "message")} for row in self.rows]
+        numbers = ("effect_y", "effect_v", "relative_y", "relative_v", "ledger_error", "message")
+        return {
+            "myoscale": importlib.metadata.version("myoscale"),
+            "reference": self.reference,
+            "interrupted": self.interrupted,
+            "levels": rows,
+            "one_way": None if self.one_way is None else {name: getattr(self.one_way, name) for name in numbers},
+        }
+
     def to_xarray(self):
         """An `xarray.Dataset` over level, time and coordinate; the scenario of level k is the attribute `level_k_scenario`.
 

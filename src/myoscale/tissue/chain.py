@@ -1,9 +1,9 @@
 """Elements in series, each with its own spring and its own population: half-sarcomeres of a myofibril."""
 
-import equinox as eqx
 import jax.numpy as jnp
 
 from ..errors import InputError
+from ..fields import parameter
 from ..model.tissue import AbstractTissue
 from ..types import Array, Float, as_float, is_traced
 
@@ -20,12 +20,14 @@ class ChainTissue(AbstractTissue):
     **Raises:** `InputError` if the lengths do not fit each other.
     """
 
-    masses: Float[Array, " ny"] = eqx.field(converter=as_float)
-    springs: Float[Array, " P"] = eqx.field(converter=as_float)
-    rest: Float[Array, "..."] = eqx.field(converter=as_float, default=0.0)
-    dashpots: Float[Array, " P"] | None = None
-    counts: Float[Array, "..."] = eqx.field(converter=as_float, default=1.0)  # ω_p
-    held: bool = eqx.field(static=True, default=False)
+    masses: Float[Array, " ny"] = parameter("M₀, mass at the end of each element", "mass", converter=as_float)
+    springs: Float[Array, " P"] = parameter("stiffness of each element", "force/length", converter=as_float)
+    rest: Float[Array, "..."] = parameter(
+        "stretch at which springs are slack", "length", converter=as_float, default=0.0
+    )
+    dashpots: Float[Array, " P"] | None = parameter("damping in each element", "force*time/length", default=None)
+    counts: Float[Array, "..."] = parameter("ω_p, heads in each element", "1", converter=as_float, default=1.0)
+    held: bool = parameter("whether the right end is held", static=True, default=False)
 
     def __check_init__(self):
         elements, nodes = jnp.shape(self.springs), jnp.shape(self.masses)

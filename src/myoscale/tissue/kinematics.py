@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from ..errors import InputError
+from ..fields import parameter
 from ..types import Array, Float
 
 
@@ -37,7 +38,7 @@ class RotationStretch(AbstractKinematics):
     U = [[stretch, shear], [shear, 1/stretch]] in the plane and U₃₃ = 1; nonlinear in y, so q″[ẏ, ẏ] ≠ 0.
     """
 
-    size: int = eqx.field(static=True, default=2)
+    size: int = parameter("2, or 3 for a rotation about the third axis", static=True, default=2)
 
     def __check_init__(self):
         if self.size not in (2, 3):

@@ -1,8 +1,8 @@
 """One lumped tissue element on linear springs and dashpots: P = 1, and its bridges see q(y)."""
 
-import equinox as eqx
 import jax.numpy as jnp
 
+from ..fields import parameter
 from ..model.tissue import AbstractTissue
 from ..types import Array, Float, Scalar, as_float
 from .kinematics import AbstractKinematics, Displacement
@@ -15,11 +15,11 @@ class SpringMass(AbstractTissue):
     `count` ω, the heads in the element.
     """
 
-    mass: Scalar = 1.0  # M₀
-    stiffness: Scalar = 1.0  # κ₀
-    rest: Scalar = 0.0
-    damping: Scalar | None = None  # D
-    count: Scalar = 1.0  # ω
+    mass: Scalar = parameter("M₀, mass", "mass", default=1.0)
+    stiffness: Scalar = parameter("κ₀, stiffness of the passive spring", "force/length", default=1.0)
+    rest: Scalar = parameter("where the spring is slack", "length", default=0.0)
+    damping: Scalar | None = parameter("D, damping", "force*time/length", default=None)
+    count: Scalar = parameter("ω, heads in the element", "1", default=1.0)
 
     @property
     def mass_matrix(self) -> Float[Array, "1 1"]:
@@ -44,12 +44,12 @@ class LumpedTissue(AbstractTissue):
     `RotationStretch`); `count` ω, the heads in the element.
     """
 
-    mass_matrix: Float[Array, "ny ny"] = eqx.field(converter=as_float)  # M₀
-    stiffness: Float[Array, "ny ny"] = eqx.field(converter=as_float)  # S
-    rest: Float[Array, "..."] = eqx.field(converter=as_float, default=0.0)
-    damping: Float[Array, "ny ny"] | None = None  # D
-    local: AbstractKinematics = Displacement()
-    count: Scalar = 1.0  # ω
+    mass_matrix: Float[Array, "ny ny"] = parameter("M₀, mass (ny, ny)", converter=as_float)
+    stiffness: Float[Array, "ny ny"] = parameter("S, stiffness (ny, ny)", converter=as_float)
+    rest: Float[Array, "..."] = parameter("where it is slack, (ny,)", converter=as_float, default=0.0)
+    damping: Float[Array, "ny ny"] | None = parameter("D, damping (ny, ny)", default=None)
+    local: AbstractKinematics = parameter("q(y), what bridges see of y", default=Displacement())
+    count: Scalar = parameter("ω, heads in the element", "1", default=1.0)
 
     @property
     def heads(self) -> Float[Array, " 1"]:

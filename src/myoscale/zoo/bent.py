@@ -3,6 +3,7 @@
 g_x = 1 + 3βx² ≥ 1: uniformly elliptic, with a flow that depends on x, so that the law changes its shape.
 """
 
+from ..fields import parameter
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
@@ -16,9 +17,9 @@ class BentBridge(AbstractBridge):
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁; `bend` β ≥ 0.
     """
 
-    mass: Scalar = 0.5  # m, per head                       [scaled]
-    stiffness: Scalar = 1.0  # κ₁                           [scaled]
-    bend: Scalar = 0.15  # β, constraint nonlinearity       [scaled]
+    mass: Scalar = parameter("m, mass of a head", "mass", default=0.5)
+    stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length", default=1.0)
+    bend: Scalar = parameter("β, how the lever arm bends: g = x + βx³ − q", "1/length**2", default=0.15)
 
     def constraint(self, x, q):
         """x + βx³ − q."""

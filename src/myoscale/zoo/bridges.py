@@ -1,8 +1,8 @@
 """Bridges that several pages share: the linear constraint and the deformed element (theory.md section 7, 1 and 2)."""
 
-import equinox as eqx
 import jax.numpy as jnp
 
+from ..fields import parameter
 from ..model import AbstractBridge
 from ..numerics import small
 from ..types import Array, Float, Scalar, as_float
@@ -14,9 +14,9 @@ class LinearBridge(AbstractBridge):
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁; `gain` G, (nx, nq), or a scalar γ for G = γ1 with nx = nq.
     """
 
-    mass: Scalar  # m, per head                           [scaled]
-    stiffness: Scalar  # κ₁                               [scaled]
-    gain: Float[Array, "..."] = eqx.field(converter=as_float)  # G    [x per q]
+    mass: Scalar = parameter("m, mass of a head", "mass")
+    stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length")
+    gain: Float[Array, "..."] = parameter("G, extension for each unit of q", converter=as_float)
 
     def constraint(self, x, q):
         """x − Gq."""
@@ -46,8 +46,8 @@ class ElementBridge(AbstractBridge):
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
     """
 
-    mass: Scalar  # m, per head      [scaled]
-    stiffness: Scalar  # κ₁          [scaled]
+    mass: Scalar = parameter("m, mass of a head", "mass")
+    stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length")
 
     def constraint(self, x, q):
         """F⁻¹x."""

@@ -5,6 +5,7 @@ g_x = 0.1(1 − cos(0.1x)/(1 + q²)) → 0 as (x, q) → (0, 0), where g_q vanis
 
 import jax.numpy as jnp
 
+from ..fields import parameter
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
@@ -18,8 +19,8 @@ class OnionBridge(AbstractBridge):
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
     """
 
-    mass: Scalar  # m, per head            [scaled]
-    stiffness: Scalar = 0.0  # κ₁          [scaled]
+    mass: Scalar = parameter("m, mass of a head", "mass")
+    stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length", default=0.0)
 
     def constraint(self, x, q):
         """0.1x − sin(0.1x)/(1 + q²)."""

@@ -27,7 +27,8 @@ class Problem:
     **Attributes:** `title`, one line; `model` and `start`; `t1`, the end of the run; `levels` to run by default; `reference`, the
     level that errors are measured against, None for the default of `compare`; `drive`, `save`, `tolerance`, `seed` as for
     `solve`; `name`, as the shell calls it; `source`, where the model was published; `exact`, the exact mean-field solution,
-    `exact(t)` being y and ẏ, or None where none is known.
+    `exact(t)` being y and ẏ, or None where none is known; `output`, the folder for results; `units`, the base units of all
+    numbers ({"length": "nm", "force": "pN", "time": "ms"}), None where they are scaled.
     """
 
     title: str
@@ -43,6 +44,8 @@ class Problem:
     name: str = ""
     source: str = ""
     exact: LinearExact | None = None
+    output: str = ""
+    units: dict[str, str] | None = None
 
     @property
     def options(self) -> dict[str, Any]:

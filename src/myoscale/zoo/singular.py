@@ -4,6 +4,7 @@ g_x = 2x vanishes at x = 0, which the bridge with the smallest c_i reaches first
 the multipliers stop there with `SingularConstraintError`, the results so far kept; the system itself stays regular.
 """
 
+from ..fields import parameter
 from ..levels import Characteristics, MomentClosure, Reduced
 from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
@@ -17,8 +18,8 @@ class SingularBridge(AbstractBridge):
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
     """
 
-    mass: Scalar  # m, per head            [scaled]
-    stiffness: Scalar = 0.0  # κ₁          [scaled]
+    mass: Scalar = parameter("m, mass of a head", "mass")
+    stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length", default=0.0)
 
     def constraint(self, x, q):
         """x² + (q − 2)²."""

@@ -10,6 +10,7 @@ from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
+from ...fields import parameter
 from .base import AbstractLaw, pointwise
 from .checks import (
     Given,
@@ -83,8 +84,8 @@ class Normal(_AbstractGaussian):
     **Raises:** InputError unless both are finite and of one shape, and std > 0.
     """
 
-    p: Leaf  # mean, () or (nx,)                   [length of x]
-    std: Leaf  # standard deviation, () or (nx,)   [length of x]
+    p: Leaf = parameter("mean, () or (nx,)", "length", key="mean")
+    std: Leaf = parameter("standard deviation, () or (nx,)", "length")
 
     def __init__(self, mean: Given, std: Given):
         self.p, self.std = leaf(mean), leaf(std)
@@ -110,8 +111,8 @@ class MultivariateNormal(_AbstractGaussian):
     **Raises:** InputError unless that holds, and all entries are finite.
     """
 
-    p: Leaf  # mean, (nx,)             [length of x]
-    Q: Leaf  # covariance, (nx, nx)    [length of x, squared]
+    p: Leaf = parameter("mean, (nx,)", "length", key="mean")
+    Q: Leaf = parameter("covariance, (nx, nx)", "length**2", key="covariance")
 
     def __init__(self, mean: Given, covariance: Given):
         self.p, self.Q = leaf(mean), leaf(covariance)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...fields import parameter
 from .base import AbstractLaw, uniforms
 from .checks import Given, InputError, Leaf, check_finite, known, leaf
 from .rules import per_axis, shares
@@ -26,8 +27,8 @@ class Mixture(AbstractLaw):
     **Raises:** InputError unless that holds; the sum to 1e-9.
     """
 
-    laws: tuple[AbstractLaw, ...]
-    weights: Leaf  # (len(laws),) [1]
+    laws: tuple[AbstractLaw, ...] = parameter("the laws that are mixed")
+    weights: Leaf = parameter("share of each law", "1")
 
     def __init__(self, laws: Iterable, weights: Given):
         self.laws, self.weights = tuple(laws), leaf(weights)

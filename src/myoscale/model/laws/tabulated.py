@@ -1,10 +1,10 @@
 """A law on the line from a table of its density: linear pieces, integrated and inverted exactly."""
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...fields import parameter
 from .base import AbstractLaw, uniforms
 from .checks import InputError, Leaf, check_finite, known, leaf
 from .rules import legendre, shares
@@ -24,8 +24,8 @@ class Tabulated(AbstractLaw):
     **Raises:** InputError unless that holds; the integral to 1e-6.
     """
 
-    x: Leaf = eqx.field(converter=leaf)  # (J + 1,) [length of x]
-    density: Leaf = eqx.field(converter=leaf)  # (J + 1,) [1 / length of x]
+    x: Leaf = parameter("where the density is given, (J + 1,), increasing", "length", converter=leaf)
+    density: Leaf = parameter("density there, (J + 1,)", "1/length", converter=leaf)
 
     def __check_init__(self):
         shapes = jnp.shape(self.x), jnp.shape(self.density)

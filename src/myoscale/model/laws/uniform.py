@@ -1,10 +1,10 @@
 """The uniform law of a box. Nodes by tensor Gauss–Legendre rules."""
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...fields import parameter
 from .base import AbstractLaw, pointwise, uniforms
 from .checks import (
     InputError,
@@ -27,8 +27,8 @@ class Uniform(AbstractLaw):
     **Raises:** InputError unless both are finite and of one shape, and low < high.
     """
 
-    low: Leaf = eqx.field(converter=leaf)  # () or (nx,) [length of x]
-    high: Leaf = eqx.field(converter=leaf)  # () or (nx,) [length of x]
+    low: Leaf = parameter("lower end, () or (nx,)", "length", converter=leaf)
+    high: Leaf = parameter("upper end, () or (nx,)", "length", converter=leaf)
 
     def __check_init__(self):
         check_shapes(low=self.low, high=self.high)
