@@ -136,7 +136,7 @@ def test_several_levels_in_one_text():
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, said, monkeypatch, tmp_path):
-    monkeypatch.setattr("myoscale.run._Run.__call__", lambda *_: pytest.fail("a level was run"))
+    monkeypatch.setattr("myoscale.run.stretches.Run.__call__", lambda *_: pytest.fail("a level was run"))
     result = shell(*arguments, *(["--out", tmp_path / "new" / "out"] if "linear" in arguments else []))
     assert result.exit_code == 2
     assert said in result.stderr and len(result.stderr.splitlines()) == 1 and not result.stdout

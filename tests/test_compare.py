@@ -291,9 +291,10 @@ def test_figure_shows_every_level_and_is_written_twice_alike(study, tmp_path):
     drawn = [{line.get_color() for line in axes.lines} for axes in fig.axes[:2]]
     assert len(drawn[0]) == 6 and len(drawn[1]) == 5  # five levels and one-way; the reference has no error
     first, again = (render.save_figure(study, tmp_path / name, title="Linear") for name in "ab")
-    assert [path.name for path in first] == ["figure.png", "figure.svg"]
+    names = ["figure.png", "figure.svg", "figure.pdf"]
+    assert [path.name for path in first] == names
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in again]
-    assert {p.name for p in (tmp_path / "a").iterdir()} == {"figure.png", "figure.svg"}
+    assert {p.name for p in (tmp_path / "a").iterdir()} == set(names)
 
 
 def test_figure_in_two_dimensions_shows_ellipses(study):

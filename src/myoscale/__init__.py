@@ -24,9 +24,9 @@ _HOMES = {
         "Uniform",
     ),
     "solution": ("Snapshot", "Solution", "load"),
-    "render": ("figure", "save_figure"),
+    "render": ("figure", "report", "save_figure"),
     "run": ("solve",),
-    "study": ("Study", "compare"),
+    "study": ("Assumptions", "Study", "assumptions", "compare"),
     "tissue": (
         "ChainTissue",
         "DeformationGradient",
@@ -79,10 +79,10 @@ if TYPE_CHECKING:
         Tabulated,
         Uniform,
     )
-    from .render import figure, save_figure
+    from .render import figure, report, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load
-    from .study import Study, compare
+    from .study import Assumptions, Study, assumptions, compare
     from .tissue import (
         ChainTissue,
         DeformationGradient,

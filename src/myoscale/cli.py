@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .errors import InputError, MyoscaleError, nearest
+from .errors import InputError, InterruptedRun, MyoscaleError, StoppedError, nearest
 
 if TYPE_CHECKING:
     from .run import Progress
@@ -191,7 +192,8 @@ def check_problem(
 
     problem, _ = _problem(name, module, t1=t1)
     with _progress(quiet or as_json, 1) as progress:
-        found = assumptions(problem.model, problem.start, **problem.options, progress=progress)
+        options = {name: value for name, value in problem.options.items() if name != "save"}
+        found = assumptions(problem.model, problem.start, **options, progress=progress)
     if as_json:
         _print_json({"title": problem.title, "levels": [level.label for level in problem.levels], **found.as_dict()})
         return
@@ -226,10 +228,22 @@ def run_level(
     """
     _own_process()
     from .levels.spec import parse_level
+    from .run import solve
+    from .study import alone
 
     problem, _ = _problem(name, module, t1=t1, tolerance=tolerance, seed=seed)
     chosen = parse_level(level) if level else problem.levels[0]
-    _study(problem, [chosen], chosen, False, out, resume, as_json, quiet)
+    out, message = _out(problem, out), None
+    with _folder(out), _progress(quiet or as_json, 1) as progress:
+        try:
+            solution = solve(problem.model, chosen, problem.start, resume=resume, progress=progress, **problem.options)
+        except StoppedError as error:
+            solution, message = error.solution, error
+    if solution is not None:
+        _show(problem, alone(solution), solution, out, as_json, quiet)
+    if message is not None:
+        _fail(str(message), 1)
+        raise typer.Exit(_INTERRUPTED if isinstance(message, InterruptedRun) else 1)
 
 
 @app.command(
@@ -273,11 +287,27 @@ def compare_levels(
     """
     _own_process()
     from .levels.spec import parse_level, parse_levels
+    from .study import compare
 
     problem, _ = _problem(name, module, t1=t1, tolerance=tolerance, seed=seed)
     chosen = parse_levels([*(levels or []), *(more or [])]) or list(problem.levels)
     against = parse_level(reference) if reference else problem.reference
-    _study(problem, chosen, against, True, out, resume, as_json, quiet)
+    out = _out(problem, out)
+    with _folder(out), _progress(quiet or as_json, len(chosen)) as progress:
+        study = compare(
+            problem.model,
+            problem.start,
+            levels=chosen,
+            reference=against,
+            resume=resume,
+            progress=progress,
+            **problem.options,
+        )
+    _show(problem, study, study, out, as_json, quiet)
+    if study.interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    if all(row.message for row in study.rows):
+        raise typer.Exit(1)
 
 
 @app.command("cite", epilog="\b\nExamples:\n  myoscale cite onion > onion.bib\n  myoscale cite my.toml")
@@ -317,45 +347,27 @@ def _problem(name: str, module: Path | None, **changes: Any) -> tuple["Problem",
     return dataclasses.replace(problem, **{k: v for k, v in changes.items() if v is not None}), catalogue.own
 
 
-def _study(
-    problem: "Problem",
-    levels: list,
-    against: Any,
-    compared: bool,
-    out: Path | None,
-    resume: Path | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Run, print and write; leave with the code that says how it went."""
-    from .render import FILES, report
-    from .study import cited, compare
+def _out(problem: "Problem", out: Path | None) -> Path | None:
+    """Where results go: what the command line says, or the scenario."""
+    return out or (Path(problem.output) if problem.output else None)
 
-    out = out or (Path(problem.output) if problem.output else None)
-    quiet = quiet or as_json
-    with _folder(out, FILES), _progress(quiet, len(levels)) as progress:
-        study = compare(
-            problem.model,
-            problem.start,
-            levels=levels,
-            reference=against,
-            one_way=compared,
-            resume=resume,
-            progress=progress,
-            **problem.options,
-        )
-    typer.echo(json.dumps(_known(study.as_dict()), indent=1) if as_json else f"{problem.title}\n\n{study}")
-    if out is not None and study.solutions:
-        command = "myoscale " + " ".join(sys.argv[1:])
-        written = report(
-            study, out, title=problem.title, source=problem.source, command=command, citations=cited(study)
-        )
-        if not quiet:
-            typer.echo("\nwrote " + "\n      ".join(map(str, written)))
-    if study.interrupted:
-        raise typer.Exit(_INTERRUPTED)
-    if all(row.message for row in study.rows):
-        raise typer.Exit(1)
+
+def _show(problem: "Problem", study: "Study", found: Any, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Print what was found and write it."""
+    from .render import report
+    from .study import cited
+
+    if as_json:
+        _print_json({"title": problem.title, **study.as_dict()})
+    else:
+        typer.echo(f"{problem.title}\n\n{study}" if problem.title else str(study))
+    if out is None or not study.solutions:
+        return
+    command = shlex.join(["myoscale", *sys.argv[1:]])
+    texts = [citation.text for citation in cited(study)]
+    written = report(found, out, title=problem.title, source=problem.source, command=command, citations=texts)
+    if not (quiet or as_json):
+        typer.echo("\nwrote " + "\n      ".join(map(str, written)))
 
 
 def _print_json(value: Any) -> None:
@@ -374,16 +386,17 @@ def _known(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _folder(out: Path | None, files: tuple[str, ...]) -> Iterator[None]:
+def _folder(out: Path | None) -> Iterator[None]:
     """Find out that nothing can be written before anything is computed; leave no empty folder behind a mistake."""
     if out is None:
         yield
         return
     from . import store
+    from .render import FILES
 
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        for file in files:
+        for file in FILES:
             store.writable(out / file)
             if (out / file).is_dir():
                 raise InputError(f"Cannot write '{out / file}': it is a folder. Choose another --out.")

@@ -32,6 +32,10 @@ class InterruptedRun(StoppedError, KeyboardInterrupt):
     """Ctrl-C during a run: a `KeyboardInterrupt` that carries the results so far."""
 
 
+class NotKeptError(StoppedError):
+    """A run that can no longer be written to the folder that it was to be kept in: a full disk, for instance."""
+
+
 class SingularConstraintError(StoppedError):
     """The constraint lost rank: g_x of some bridge became singular (theory section 7, example 4).
 

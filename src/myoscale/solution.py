@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 from . import macro, mechanics, store
 from .drive import AbstractDrive
@@ -226,6 +227,28 @@ class Solution:
         path = np.concatenate([path, np.repeat(path[-1:], padding, axis=0)])
         return _follow(tree_float(self.scenario.model), *tree_float((self.particles.x, self.origin, path)))
 
+    def plot(self, t: float | None = None, point: int = 0) -> np.ndarray:
+        """Draw motion, energy, force of the bridges and their population with pyplot.
+
+        **Arguments:** `t`, a saved time to show the population at, the last one if left out; `point` of the tissue.
+
+        **Returns:** the matplotlib axes in this order; `axes[0].figure.savefig("run.pdf")` writes them.
+
+        **Raises:** `InputError` as `population`.
+        """
+        import matplotlib.pyplot as plt  # here, because it takes a while and most runs are not drawn
+
+        from . import draw
+
+        one = self.population(float(self.ts[-1]) if t is None else t, point)
+        kinds = {name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")}
+        entries = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
+        where = f", point {point}" if self.force.shape[1] > 1 else ""
+        when = f"t = {self.ts[-1] if t is None else t:.4g}"
+        fig = plt.figure(figsize=draw.SIZE)
+        curves = self.ts, self.y, entries, self.energy.total, self.force[:, point]
+        return np.array(draw.run(fig, *curves, kinds, where=where, when=when))
+
     def to_xarray(self):
         """An `xarray.Dataset` of everything saved, with the scenario in its attributes."""
         moving = {} if self.particles is not None else self.z._asdict()
@@ -283,9 +306,12 @@ def load(path: str | Path, types: Sequence[type] = ()) -> Solution:
     data = store.read(path)
     if "scenario" not in data.attrs:
         raise InputError(f"Expected a file written by Solution.save. Received '{path}', which holds no scenario.")
-    scenario, stats, representation = (
-        store.typed_attribute(data, name, types) for name in ("scenario", "stats", "representation")
-    )
+    return from_dataset(data, store.typed_attribute(data, "scenario", types))
+
+
+def from_dataset(data: xr.Dataset, scenario: Scenario) -> Solution:
+    """The solution of a scenario behind its `to_xarray()`."""
+    stats, representation = (store.typed_attribute(data, name) for name in ("stats", "representation"))
     values = {str(name): variable.values for name, variable in data.variables.items()}
     particles = Particles(values["particles_x"], values.get("particles_w")) if "particles_x" in values else None
     kinds = {Density: Cells, Moments: Spread}

@@ -5,10 +5,12 @@ but myoscale: a user's own classes are passed in. Functions of time cannot be wr
 when a run needs them.
 """
 
+import contextlib
 import dataclasses
 import enum
 import importlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -135,20 +137,41 @@ def writable(path: str | Path) -> Path:
     return path
 
 
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Put a file in place whole or not at all, on the disk itself when this returns.
+
+    **Raises:** `OSError` if that fails; what was there before is then still there.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        if os.name == "posix":  # the folder's own entry
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
 def write(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write NetCDF whole or not at all.
+
+    The file is made in memory: where a disk is full, HDF5 leaves Python with files that it cannot close, and a crash at the end.
 
     **Raises:** `InputError` if it cannot be written there.
     """
     path = writable(path)
-    part = path.with_name(f".{path.name}.part")
     try:
-        dataset.to_netcdf(part, engine="h5netcdf")
-        part.replace(path)
+        write_bytes(path, dataset.to_netcdf(engine="h5netcdf"))
     except OSError as error:
         raise InputError(f"Cannot write '{path}': {error.strerror or error}.") from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

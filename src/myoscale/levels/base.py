@@ -1,6 +1,7 @@
 """What a level is: a choice of representation for the bridge population, with its size."""
 
 import abc
+import os
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -53,3 +54,15 @@ def need_law(level: AbstractLevel, start: Start, remedy: str) -> AbstractLaw:
     if not isinstance(start.x, AbstractLaw):
         raise InputError(f"{level.label} expected Start.x to be a law of X. Received bare points; {remedy}")
     return start.x
+
+
+def need_memory(level: AbstractLevel, numbers: float) -> None:
+    """Raise `InputError` if so many float64 numbers, a point, cannot fit into this machine: better now than killed later."""
+    try:
+        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not say
+        return
+    if 8 * numbers > have:
+        raise InputError(
+            f"{level.label} needs {8e-9 * numbers:.3g} GB at least, and this machine has {1e-9 * have:.3g}: make it smaller."
+        )

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import InputError
-from .base import AbstractPointLevel, need_law
+from .base import AbstractPointLevel, need_law, need_memory
 
+_MOST = 10_000  # nodes an axis
 _REMEDY = "use Reduced() to move exactly these points."
 
 
@@ -37,6 +38,11 @@ class Characteristics(AbstractPointLevel):
 
     def check(self, start):
         """Nodes need a law, and as many as its rule can have."""
+        if self.nodes > _MOST**start.nx:
+            raise InputError(
+                f"Characteristics expected at most {_MOST} nodes an axis: Gauss rules gain nothing beyond. Received {self.nodes}."
+            )
+        need_memory(self, 8.0 * start.nx * self.nodes)
         need_law(self, start, _REMEDY).nodes(int(self.nodes))
 
     def points(self, start, points, key, seed):

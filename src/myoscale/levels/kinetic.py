@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..population import Density
 from ..types import Scalar, float64
-from .base import AbstractLevel, need_law
+from .base import AbstractLevel, need_law, need_memory
 
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
@@ -53,6 +53,7 @@ class Kinetic(AbstractLevel):
             raise InputError(
                 f"Kinetic is for nx = 1 or 2. Received a law on R^{law.nx}: use Characteristics or MomentClosure."
             )
+        need_memory(self, 40.0 * self.cells**law.nx)  # what a step holds
         state, outside = Density(int(self.cells)).start(law, self.window)
         if float(outside) > OUTSIDE:
             raise InputError(

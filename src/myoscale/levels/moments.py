@@ -10,7 +10,9 @@ import numpy as np
 from ..errors import InputError
 from ..model import AbstractLaw
 from ..population import Measure, Moments
-from .base import AbstractLevel
+from .base import AbstractLevel, need_memory
+
+_MOST = 1_000  # nodes an axis
 
 
 class MomentClosure(AbstractLevel):
@@ -36,6 +38,11 @@ class MomentClosure(AbstractLevel):
 
     def check(self, start):
         """Every start has two moments."""
+        if self.nodes > _MOST:
+            raise InputError(
+                f"MomentClosure expected at most {_MOST} nodes an axis: Gauss rules gain nothing beyond. Received {self.nodes}."
+            )
+        need_memory(self, 8.0 * start.nx * float(self.nodes) ** start.nx)
 
     def begin(self, model, start, q, key, seed):
         """Mean and covariance of the law, or of the points at each point of the tissue."""

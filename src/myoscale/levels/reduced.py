@@ -11,7 +11,7 @@ from scipy.stats import qmc
 
 from ..errors import InputError, nearest
 from ..model import AbstractLaw
-from .base import AbstractPointLevel
+from .base import AbstractPointLevel, need_memory
 
 
 class Sampling(enum.StrEnum):
@@ -64,6 +64,7 @@ class Reduced(AbstractPointLevel):
                 raise InputError(
                     f"Sampling by quantiles is for nx = 1. Received nx = {start.nx}: use sampling='sobol'."
                 )
+            need_memory(self, 3.0 * start.nx * self.n)
             return
         given = np.shape(start.x)[-2] if np.ndim(start.x) > 1 else np.shape(start.x)[0]
         if self.n not in (None, given):

@@ -81,12 +81,26 @@ def _tissue(tissue) -> int:
             )
     if not (np.asarray(tissue.heads) > 0).all():
         raise InputError("Expected a positive number of heads at each point of the tissue. Received one that is not.")
-    energy = jax.eval_shape(tissue.energy, jnp.zeros(ny))
-    if energy.shape != ():
-        raise InputError(
-            f"Expected {type(tissue).__name__}.energy(y) to return a number. Received shape {energy.shape}."
-        )
+    y = jnp.zeros(ny)
+    energy = _shape(type(tissue).__name__, tissue.energy, y)
+    _shape(type(tissue).__name__, tissue.kinematics, y)
+    if energy != ():
+        raise InputError(f"Expected {type(tissue).__name__}.energy(y) to return a number. Received shape {energy}.")
     return ny
+
+
+def _shape(name, method, *arguments) -> tuple[int, ...]:
+    """The shape of what a user's method returns, or one sentence if it cannot."""
+    try:
+        return jnp.shape(jax.eval_shape(method, *arguments))
+    except Exception as error:  # whatever the user's own code raises
+        if isinstance(error, InputError):
+            raise
+        shapes = " and ".join(str(a.shape) for a in arguments)
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{name}.{method.__name__} cannot be evaluated at arguments of shape {shapes}: {said}"
+        ) from None
 
 
 def _points(start, points):
@@ -129,13 +143,7 @@ def _bridge(model, start, y, points):
         raise InputError(f"Expected the bridge's mass ≥ 0. Received {np.asarray(model.bridge.mass).min():g}.")
     name, nx = type(bridge).__name__, start.nx
     x, q = jnp.zeros(nx), jnp.asarray(model.tissue.kinematics(jnp.asarray(y)))[0]
-    try:
-        rows = jax.eval_shape(bridge.constraint, x, q).shape
-        energy = jax.eval_shape(bridge.energy, x).shape
-    except (TypeError, ValueError, IndexError) as error:
-        raise InputError(
-            f"{name} cannot be evaluated at x of shape {x.shape} and q of shape {q.shape}: {str(error).splitlines()[0]}"
-        ) from None
+    rows, energy = _shape(name, bridge.constraint, x, q), _shape(name, bridge.energy, x)
     if energy != ():
         raise InputError(
             f"Expected {name}.energy(x) to return a number. Received shape {energy}: a spring is 0.5 * κ * x @ x."

@@ -4,11 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from ..errors import InputError, nearest
 from ..model import Start
-from ..model.checks import check_model
+from ..run.check import check
+from ..solution import Scenario
 from ..types import float64
 from ..zoo import Problem
 from .catalogue import Catalogue
@@ -85,11 +87,11 @@ def _units(table: Any) -> Units | None:
 
 def _check(problem: Problem) -> None:
     """What can be known of a problem before it is run."""
-    check_model(problem.model, problem.start)
     if not problem.levels:
         raise InputError('Expected one level or more, levels = ["moments"] for instance. Received none.')
     for level in (*problem.levels, *((problem.reference,) if problem.reference else ())):
-        level.check(problem.start)
+        save = problem.save if isinstance(problem.save, int) else np.array(problem.save)
+        check(Scenario(problem.model, level, problem.start, **problem.options | {"save": save}))
 
 
 def _where(name: str, text: str, path: list[Any]) -> str:

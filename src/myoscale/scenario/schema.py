@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
+import jax
 import numpy as np
 from jaxtyping import AbstractArray
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag, create_model
@@ -180,6 +181,8 @@ def _axes(member: Any) -> int | Literal[False] | None:
     """How many axes an array annotation has, None if that is open; a number has 0; False if it is neither."""
     if member is float:
         return 0
+    if member in (jax.Array, np.ndarray):
+        return None
     if not (inspect.isclass(member) and issubclass(member, AbstractArray)):
         return False
     names = getattr(member, "dim_str", "...").split()

@@ -1,7 +1,10 @@
-"""Questions asked of several runs: how far apart are levels, and what does each cost?"""
+"""Questions asked of runs: how far apart are levels, what does each cost, does the theory apply where they go?"""
 
+from .assumptions import assumptions
 from .compare import compare
 from .distance import wasserstein
+from .findings import Assumptions
 from .result import OneWay, Row, Study
+from .single import alone
 
-__all__ = ["OneWay", "Row", "Study", "compare", "wasserstein"]
+__all__ = ["Assumptions", "OneWay", "Row", "Study", "alone", "assumptions", "compare", "wasserstein"]

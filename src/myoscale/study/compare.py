@@ -7,19 +7,22 @@ The reference's own error is not estimated: compare with a finer reference for t
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from .. import checkpoint
 from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, StoppedError
 from ..levels import AbstractLevel, Characteristics, Reduced
 from ..model import AbstractLaw, Mixture, Model, Start
 from ..model.checks import check_model
-from ..run import Progress, solve
-from ..solution import Solution
+from ..run import Progress, check, solve
+from ..solution import Scenario, Solution
 from ..types import Array, ArrayLike, float64
 from .inertia import kinetic_bridges
 from .measures import distance, measures, pushforward
@@ -43,6 +46,7 @@ def compare(
     seed: int = 0,
     one_way: bool = True,
     progress: Progress | None = None,
+    resume: str | Path | None = None,
 ) -> Study:
     """Run a model at several levels and measure each against a reference.
 
@@ -54,29 +58,57 @@ def compare(
         a law, its own points if it gives points.
     - `one_way`: whether to run the reference level once more with m = 0.
     - `progress`: called with what is being done and the fraction of the study done.
+    - `resume`: a folder to keep the study in while it is computed, each run in a folder of its own within; as for `solve`. Runs
+        that were finished are read back, so levels can also be added to a study.
 
-    **Returns:** a `Study`. A level that stops gets a row that says why, with errors over the time it has. Ctrl-C ends the study
-    and keeps what was computed.
+    **Returns:** a `Study`. A level that stops gets a row that says why, with errors over the time it has; so does one that can no
+    longer be kept in `resume`. Ctrl-C ends the study and keeps what was computed.
 
-    **Raises:** `InputError` for input that cannot be used, before anything runs.
+    **Raises:** `InputError` for input or a folder that cannot be used, before anything runs.
     """
     runs = _runs(model, start, levels, reference)
     base = runs[0]
     with_one_way = one_way and not isinstance(drive, QuasiStatic) and bool((np.asarray(model.bridge.mass) > 0).any())
     report = _Share(progress, len(runs) + with_one_way)
-    options: dict[str, Any] = dict(t1=t1, drive=drive, save=save, tolerance=tolerance, seed=seed, progress=report)
+    options: dict[str, Any] = dict(t1=t1, drive=drive, save=save, tolerance=tolerance, seed=seed)
     study = Study(base.label, np.zeros(0))
-    try:
-        for level in runs:
-            _add(study, level, _attempt(model, level, start, options))
-            report.next()
-            if study.interrupted:
-                return study
-        if with_one_way and base.label in study.solutions:
-            study.one_way = _effect(study, _attempt(model.one_way(), base, start, options), model)
-    except KeyboardInterrupt:
-        study.interrupted = True
+    todo, effect = {level.label: (model, level) for level in runs}, f"{base.label} one-way"
+    if with_one_way:
+        todo[effect] = model.one_way(), base
+    with _kept(resume, todo, start, options) as folders:
+        run = lambda name: _attempt(*todo[name], start, options | folders[name] | {"progress": report})
+        try:
+            for level in runs:
+                _add(study, level, run(level.label))
+                report.next()
+                if study.interrupted:
+                    return study
+            if effect in todo and base.label in study.solutions:
+                study.one_way = _effect(study, run(effect), model)
+        except KeyboardInterrupt:
+            study.interrupted = True
     return study
+
+
+@contextlib.contextmanager
+def _kept(
+    resume: str | Path | None, todo: dict[str, tuple[Model, AbstractLevel]], start: Start, options: dict[str, Any]
+) -> Iterator[dict[str, dict[str, Path]]]:
+    """Where each run is kept, as an option of `solve`; all are claimed at once, so that none fails after the others have run."""
+    if resume is None:
+        yield {name: {} for name in todo}
+        return
+    save = options["save"]
+    options = options | {"save": save if isinstance(save, int) else np.asarray(save)}
+    scenarios = {name: Scenario(model, level, start, **options) for name, (model, level) in todo.items()}
+    first = next(iter(scenarios.values()))
+    times = check(first)
+    folders = {name: Path(resume) / re.sub(r"[^\w.+-]+", "-", name) for name in todo}
+    with checkpoint.hold(resume, checkpoint.identity(dataclasses.replace(first, level=None), times)):
+        for name, folder in folders.items():
+            with checkpoint.hold(folder, checkpoint.identity(scenarios[name], times)):
+                pass
+        yield {name: {"resume": folder} for name, folder in folders.items()}
 
 
 def _runs(
@@ -141,6 +173,10 @@ def _attempt(model: Model, level: AbstractLevel, start: Start, options: dict[str
     except StoppedError as error:
         reached = 0.0 if error.solution is None else float(error.solution.ts[-1])
         return _Attempt(error.solution, getattr(error, "time", reached), str(error), isinstance(error, InterruptedRun))
+    except InputError as error:
+        if "resume" not in options:
+            raise
+        return _Attempt(None, 0.0, str(error))  # the folder can be used no longer; all else has been checked
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise

@@ -145,6 +145,19 @@ class Study:
             "one_way": None if self.one_way is None else {name: getattr(self.one_way, name) for name in numbers},
         }
 
+    def plot(self, title: str = "") -> np.ndarray:
+        """Draw motion, distances and populations with pyplot; `ms.figure` does it without global state.
+
+        **Returns:** the matplotlib axes; `axes[0].figure.savefig("study.pdf")` writes them.
+
+        **Raises:** `InputError` if there are no results.
+        """
+        import matplotlib.pyplot as plt  # here, because it takes a while and most studies are not drawn
+
+        from .figure import figure
+
+        return np.array(figure(self, title, plt.figure).axes)
+
     def to_xarray(self):
         """An `xarray.Dataset` over level, time and coordinate; the scenario of level k is the attribute `level_k_scenario`.
 

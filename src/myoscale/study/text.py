@@ -11,7 +11,7 @@ _WIDTH = 110
 _LABEL = 32
 _BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
 _NUMBER = lambda value, form: "-" if math.isnan(value) else format(value, form)
-_COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
+COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
     "max|Δy|": (9, lambda row: _NUMBER(row.error_y, ".1e")),
     "max|Δẏ|": (9, lambda row: _NUMBER(row.error_v, ".1e")),
     "max W1": (9, lambda row: _NUMBER(row.wasserstein, ".1e")),
@@ -26,7 +26,7 @@ _COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
 
 def study_text(study: Any) -> str:
     """One row a level, then what the numbers mean, what stopped, and the effect of m."""
-    header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in _COLUMNS.items())
+    header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in COLUMNS.items())
     lines = [header, "-" * len(header)]
     for row in study.rows:
         mark = (
@@ -34,7 +34,7 @@ def study_text(study: Any) -> str:
             + (" !" if row.message else "")
             + (" ?" if row.drift > _BROKEN else "")
         )
-        cells = "".join(cell(row).rjust(width) for width, cell in _COLUMNS.values())
+        cells = "".join(cell(row).rjust(width) for width, cell in COLUMNS.values())
         lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
     notes = [
         "* reference. Δy, Δẏ: distance to it, greatest over time; W1: to its population at "

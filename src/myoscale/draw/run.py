@@ -1,0 +1,50 @@
+"""Four panels of one run: motion, ledger of energies, force of the bridges, their population at one time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..types import Array
+from .axes import dress, energies, over_time
+from .population import population, same_scale
+from .styles import BLACK, COLOURS, Style
+
+SIZE = (12.0, 8.0)  # inches
+
+
+def run(
+    fig: Figure,
+    ts: Array,
+    y: Array,
+    entries: Mapping[str, Array],
+    total: Array,
+    force: Array,
+    one: Mapping[str, Any],
+    where: str = "",
+    when: str = "",
+) -> list[Axes]:
+    """Draw a run into an empty figure.
+
+    **Arguments:** `ts` (T,); `y` (T, ny); `entries` of the ledger and their `total`, each (T,); `force` (T, nq); `one`, the
+    population as keywords of `population`; `where` and `when` it is, for the headings.
+
+    **Returns:** the axes: motion, energy, force, population.
+    """
+    fig.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
+    axes = list(fig.subplots(2, 2).flat)
+    line = {"color": BLACK, "linewidth": 1.8}
+    over_time(axes[0], ts, y, "y", **line)
+    dress(axes[0], "Motion of the tissue", "time t [scaled]", "displacement y [scaled]")
+    energies(axes[1], ts, entries, total)
+    dress(axes[1], "Energy", "time t [scaled]", "energy [scaled]")
+    over_time(axes[2], ts, force, "f", **line)
+    dress(axes[2], f"Force of the bridges on the tissue{where}", "time t [scaled]", "force [scaled]")
+    population(axes[3], Style(COLOURS[0], "-", 1.8, 3), cloud=True, **one)
+    nx = len(np.asarray(one["mean"]))
+    names = ("extension x [scaled]", "density [1/scaled]") if nx == 1 else ("extension x₁", "extension x₂")
+    dress(axes[3], f"Bridges{where}, {when}" + ("" if nx == 1 else ", mean ± 1 and 2 std"), *names)
+    same_scale(axes[3:], flat=nx == 1)
+    return axes

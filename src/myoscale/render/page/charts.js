@@ -1,0 +1,195 @@
+// Charts over time: what they share, and one function for each.
+
+const GREY = () => css("--grey");
+const DASH_WORK = [2, 2];
+const TERMS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]; // Okabe and Ito
+const TERM_DASHES = [[], [6, 4], [1.5, 2.5], [7, 3, 1.5, 3], [3, 3], [10, 3]];
+const CURSOR_EVERY = 80; // ms, while playing
+const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+
+const state = { hidden: new Set(), point: 0, ledger: DATA.reference in DATA.ledger ? DATA.reference : DATA.levels[0].label };
+const charts = [];
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const dark = () => document.documentElement.dataset.theme === "dark";
+const colour = (level) => (dark() ? level.dark : level.light);
+const dashes = (dash, width = 2) => (dash.length ? dash.map((part) => `${part * width * 0.75}px`).join(",") : "solid");
+const several = (count) => count > 1;
+
+function rgba(hex, alpha) {
+  const [r, g, b] = [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+  return `rgba(${r},${g},${b},${alpha})`;
+}
+
+const levelLine = (level) => ({ color: colour(level), width: level.width, dash: dashes(level.dash, level.width) });
+
+/** A trace of a level, left out where the reader has hidden it. */
+function trace(level, x, y, more = {}) {
+  return {
+    type: "scatter", mode: "lines", name: level.label, x, y, line: levelLine(level),
+    visible: !state.hidden.has(level.label), hovertemplate: "%{y:.5g}", ...more,
+  };
+}
+
+const axis = (title, more = {}) => ({
+  title: { text: title, standoff: 6 }, gridcolor: css("--grid"), linecolor: css("--line"), tickcolor: css("--line"),
+  ticks: "outside", ticklen: 4, zeroline: false, automargin: true, fixedrange: !matchMedia("(pointer: fine)").matches, ...more,
+});
+
+function layout(x, y, more = {}) {
+  const narrow = innerWidth < 800;
+  return {
+    margin: { l: 54, r: several(DATA.coordinates.length) ? 26 : 12, t: 10, b: 42, pad: 0 },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, uirevision: "keep",
+    font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 12 : 13, color: css("--ink") },
+    hovermode: "x unified", hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--ink") } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--muted"), activecolor: css("--ink") },
+    dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
+    xaxis: x, yaxis: y, ...more,
+  };
+}
+
+const END = DATA.t[DATA.t.length - 1];
+const timeAxis = () => axis("time t [scaled]", { range: [DATA.t[0], END], hoverformat: ".4g", nticks: 7 });
+const cursor = (position) => ({
+  type: "line", xref: "x", yref: "paper", x0: timeAt(position), x1: timeAt(position), y0: 0, y1: 1,
+  line: { color: css("--accent"), width: 1.5 }, layer: "above",
+});
+
+/** A logarithmic axis over what is shown, at whole powers of ten, of which no more than seven are named. */
+function logAxis(title, curves) {
+  const values = curves.flat().filter((value) => value !== null && value > 0);
+  if (!values.length) return axis(title, { showticklabels: false, range: [0, 1] });
+  const top = Math.ceil(Math.log10(Math.max(...values)) + 0.15);
+  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 15);
+  return axis(title, {
+    type: "log", range: [bottom, top], dtick: Math.max(1, Math.ceil((top - bottom) / 7)), exponentformat: "power", hoverformat: ".2e",
+  });
+}
+
+/** Names at the right ends of curves, moved apart where they would overlap; as annotations. */
+function namesAtEnd(names, curves) {
+  if (!several(names.length)) return [];
+  const values = curves.flat(2).filter((value) => value !== null);
+  const gap = 0.075 * (Math.max(...values) - Math.min(...values) || 1);
+  const ends = names.map((name, k) => ({ name, y: curves[0][k].findLast((value) => value !== null) }));
+  ends.sort((a, b) => a.y - b.y).forEach((end, k) => { if (k) end.y = Math.max(end.y, ends[k - 1].y + gap); });
+  return ends.map(({ name, y }) => ({ text: name, x: 1, xref: "paper", xanchor: "left", xshift: 3, y, yref: "y", showarrow: false }));
+}
+
+const longest = () => DATA.levels.map((level) => level.label).sort((a, b) => DATA.y[b][0].length - DATA.y[a][0].length)[0];
+
+/** Curves of all levels, one for each component. */
+function componentCurves(of, names) {
+  return DATA.levels.flatMap((level) =>
+    of(level.label).map((values, k) =>
+      trace(level, DATA.t.slice(0, values.length), values, {
+        hovertemplate: `${several(names.length) ? names[k] + " " : ""}%{y:.5g}`, legendgroup: level.label,
+      })));
+}
+
+function motion(position) {
+  const every = DATA.levels.map((level) => DATA.y[level.label]);
+  return {
+    traces: componentCurves((label) => DATA.y[label], DATA.coordinates),
+    layout: layout(timeAxis(), axis("displacement y [scaled]"), {
+      shapes: [cursor(position)], annotations: namesAtEnd(DATA.coordinates, [DATA.y[longest()], ...every]),
+    }),
+  };
+}
+
+function force(position) {
+  const of = (label) => DATA.force[label][state.point];
+  const every = DATA.levels.map((level) => of(level.label));
+  return {
+    traces: componentCurves(of, DATA.components),
+    layout: layout(timeAxis(), axis("force [scaled]"), {
+      shapes: [cursor(position)], annotations: namesAtEnd(DATA.components, [of(longest()), ...every]),
+    }),
+  };
+}
+
+function distance(position) {
+  const levels = DATA.levels.filter((level) => level.label in DATA.distance);
+  const traces = levels.map((level) => {
+    const values = DATA.distance[level.label];
+    return trace(level, DATA.t.slice(0, values.length), values, { hovertemplate: "%{y:.1e}" });
+  });
+  if (DATA.one_way) {
+    const values = DATA.one_way.distance;
+    traces.push({ type: "scatter", mode: "lines", name: "one-way, m = 0", x: DATA.t.slice(0, values.length), y: values,
+      line: { color: GREY(), width: 1.5 }, hovertemplate: "%{y:.1e}" });
+  }
+  return { traces, layout: layout(timeAxis(), logAxis("|y − y<sub>ref</sub>| [scaled]", traces.map((one) => one.y)), { shapes: [cursor(position)] }) };
+}
+
+function balance(position) {
+  const of = (level) => DATA.ledger[level.label].balance;
+  const traces = DATA.levels.map((level) => trace(level, DATA.t.slice(0, of(level).length), of(level), { hovertemplate: "%{y:.1e}" }));
+  return { traces, layout: layout(timeAxis(), logAxis("|balance| / greatest energy", DATA.levels.map(of)), { shapes: [cursor(position)] }) };
+}
+
+const termLine = (k) => ({ color: TERMS[k % TERMS.length], width: 2, dash: dashes(TERM_DASHES[k % TERM_DASHES.length]) });
+
+/** Stored energies on top of each other, or as lines where one is negative; works and the total as lines. */
+function energy(position) {
+  const ledger = DATA.ledger[state.ledger];
+  const x = DATA.t.slice(0, ledger.total.length);
+  const line = (name, y, more) => ({ type: "scatter", mode: "lines", name, x, y, hovertemplate: "%{y:.4g}", ...more });
+  const traces = ledger.terms.map(({ name, values }, k) => line(name, values, {
+    line: termLine(k), ...(ledger.stacked ? { stackgroup: "stored", fillcolor: rgba(TERMS[k % TERMS.length], dark() ? 0.4 : 0.3) } : {}),
+  }));
+  ledger.works.forEach(({ name, values }, k) => traces.push(line(name, values, {
+    line: { color: GREY(), width: 2, dash: dashes(k ? DASH_WORK : [8, 3]) } })));
+  traces.push(line("total", ledger.total, { line: { color: css("--ink"), width: 2.5 } }));
+  return { traces, layout: layout(timeAxis(), axis("energy [scaled]", ledger.stacked ? { rangemode: "tozero" } : {}), { shapes: [cursor(position)] }) };
+}
+
+function energyKeys() {
+  const ledger = DATA.ledger[state.ledger];
+  const works = ledger.works.map(({ name }, k) => ({ name, colour: GREY(), dash: k ? DASH_WORK : [8, 3] }));
+  const terms = ledger.terms.map(({ name }, k) => ({
+    name, colour: TERMS[k % TERMS.length], dash: TERM_DASHES[k % TERM_DASHES.length], filled: ledger.stacked }));
+  return [{ name: "total", colour: css("--ink"), dash: [] }, ...terms.reverse(), ...works]; // from the top down
+}
+
+function oneWay(position) {
+  const two = DATA.y[DATA.reference] || [];
+  const curve = (name, line) => (values, k) => ({
+    type: "scatter", mode: "lines", name, x: DATA.t.slice(0, values.length), y: values, line,
+    hovertemplate: `${several(DATA.coordinates.length) ? DATA.coordinates[k] + " " : ""}%{y:.5g}`,
+  });
+  const traces = [
+    ...two.map(curve("with mass", { color: css("--ink"), width: 3 })),
+    ...DATA.one_way.y.map(curve("m = 0", { color: css("--pulled"), width: 2, dash: dashes([6, 4]) })),
+  ];
+  return { traces, layout: layout(timeAxis(), axis("displacement y [scaled]"), { shapes: [cursor(position)], annotations: namesAtEnd(DATA.coordinates, [two, DATA.one_way.y]) }) };
+}
+
+const oneWayKeys = () => [
+  { name: "with the mass of the bridges (two-way)", colour: css("--ink"), dash: [] },
+  { name: "without it (one-way, m = 0)", colour: css("--pulled"), dash: [6, 4] },
+];
+
+/** Show a chart and keep it in step with the clock; a live one is drawn anew, others move their cursor. */
+function addChart(id, build, live = false) {
+  const div = byId(id);
+  if (!div) return;
+  const chart = { div, seen: true, moved: 0 };
+  chart.draw = () => {
+    const { traces, layout } = build(clock.position);
+    Plotly.react(div, traces, layout, CONFIG);
+  };
+  new IntersectionObserver(([entry]) => { chart.seen = entry.isIntersecting; }).observe(div);
+  watch((position) => {
+    const now = performance.now();
+    if (clock.playing && (!chart.seen || (!live && now - chart.moved < CURSOR_EVERY))) return;
+    chart.moved = now;
+    if (live) chart.draw();
+    else Plotly.relayout(div, { "shapes[0].x0": timeAt(position), "shapes[0].x1": timeAt(position) });
+  });
+  charts.push(chart);
+  chart.draw();
+}
+
+const drawAll = () => charts.forEach((chart) => chart.draw());

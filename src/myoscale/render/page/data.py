@@ -1,0 +1,122 @@
+"""A study as the plain data that the page draws: curves over time, one entry a level.
+
+    levels        label, colours, dashes, how far it came
+    t, y, force   what every level computed, at no more than `_CURVE` saved times
+    ledger        energies, and what they leave unexplained relative to the greatest of them
+    distance      |y − y_ref|;  one_way: the reference without the bridges' mass
+
+Populations and the mechanical picture are in modules of their own. Curves are thinned by leaving out saved times, never smoothed.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ... import draw
+from ...solution import Energy, Solution
+from ...study import Study
+from ...types import Array
+from .numbers import even, plain
+from .picture import picture
+from .populations import POINTS, populations
+
+_CURVE = 501  # times of a curve
+_FRAMES = 61  # times of populations
+_DARK = {draw.BLACK: "#ffffff", "#0072B2": "#3d9be0", "#009E73": "#14b88a", "#D55E00": "#f0763b"}  # on a dark ground
+_TERMS = {
+    "kinetic_tissue": "motion of the tissue",
+    "kinetic_bridges": "motion of the bridges",
+    "passive": "passive tissue",
+    "bridges": "springs of the bridges",
+    "pair": "pairs of bridges",
+    "load": "work of the load",
+    "damping": "work of the damping",
+}
+_NOTHING = 1e-17  # distances below are not shown
+
+
+def data(study: Study) -> dict[str, Any]:
+    """Everything that is drawn."""
+    runs = study.solutions
+    first = next(iter(runs.values()))
+    ts = np.asarray(max((run.ts for run in runs.values()), key=len))
+    kept, frames = even(len(ts), _CURVE), even(len(ts), _FRAMES)
+    coordinates, components = (draw.first_middle_last(n) for n in (first.y.shape[1], first.force.shape[2]))
+    points = even(first.force.shape[1], POINTS).tolist()
+    over_time = lambda run, values: plain(np.moveaxis(np.asarray(values)[kept[kept < len(run.ts)]], 0, -1))
+    return {
+        "t": plain(ts[kept]),
+        "frames": plain(ts[frames]),
+        "reference": study.reference,
+        "levels": _levels(study),
+        "coordinates": _names("y", coordinates, first.y.shape[1]),
+        "components": _names("f", components, first.force.shape[2]),
+        "points": [p + 1 for p in points],
+        "count": first.force.shape[1],
+        "y": {label: over_time(run, run.y[:, coordinates]) for label, run in runs.items()},
+        "force": {label: over_time(run, run.force[:, points][:, :, components]) for label, run in runs.items()},
+        "ledger": {label: _ledger(run, over_time) for label, run in runs.items()},
+        "distance": {
+            row.label: plain(_visible(row.errors_y)[kept[kept < len(row.errors_y)]])
+            for row in study.rows
+            if row.label != study.reference and row.label in runs and len(row.errors_y)
+        },
+        "one_way": _one_way(study, coordinates, kept),
+        "population": populations(runs, ts[frames], points),
+        "picture": picture(study, ts[frames]),
+    }
+
+
+def _levels(study: Study) -> list[dict[str, Any]]:
+    styles = draw.styles(study.solutions, study.reference)
+    rows = {row.label: row for row in study.rows}
+    return [
+        {
+            "label": label,
+            "light": style.colour,
+            "dark": _DARK.get(style.colour, style.colour),
+            "dash": [] if label == study.reference else list(style.dashes[1]),
+            "width": 3.5 if label == study.reference else 2,
+            "reference": label == study.reference,
+            "stopped": plain(np.asarray(rows[label].reached)) if rows[label].message else None,
+        }
+        for label, style in styles.items()
+    ]
+
+
+def _names(letter: str, shown: list[int], count: int) -> list[str]:
+    return [letter] if count == 1 else [f"{letter}<sub>{k + 1}</sub>" for k in shown]
+
+
+def _ledger(run: Solution, over_time: Any) -> dict[str, Any]:
+    """Energies that are there, in plain words, and the relative balance."""
+    entries = {f.name: np.asarray(getattr(run.energy, f.name)) for f in dataclasses.fields(Energy)}
+    total, scale = np.asarray(run.energy.total), max(float(np.max(np.abs(e))) for e in entries.values())
+    scale = max(scale, float(np.max(np.abs(total)))) or 1.0
+    held = {name: values for name, values in entries.items() if np.any(values)}
+    stored = [name for name in held if name not in ("load", "damping")]
+    return {
+        "terms": [{"name": _TERMS[name], "values": over_time(run, held[name])} for name in stored],
+        "works": [{"name": _TERMS[name], "values": over_time(run, held[name])} for name in held if name not in stored],
+        "stacked": bool(all(np.min(held[name]) >= -1e-9 * scale for name in stored)),
+        "total": over_time(run, total),
+        "balance": over_time(run, _visible(np.abs(np.asarray(run.energy.balance)) / scale)),
+    }
+
+
+def _one_way(study: Study, coordinates: list[int], kept: Array) -> dict[str, Any] | None:
+    if (effect := study.one_way) is None:
+        return None
+    here = kept[kept < len(effect.solution.ts)]
+    both = kept[kept < len(effect.differences_y)]
+    return {
+        "y": plain(np.asarray(effect.solution.y)[here][:, coordinates].T),
+        "distance": plain(_visible(effect.differences_y)[both]),
+    }
+
+
+def _visible(values: Array) -> Array:
+    """NaN where a logarithmic axis has no place."""
+    values = np.asarray(values)
+    return np.where(values > _NOTHING, values, np.nan)

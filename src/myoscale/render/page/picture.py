@@ -1,0 +1,72 @@
+"""The mechanical picture of scalar models (nx = nq = 1): filaments that slide by q_p(t), and bridges between them.
+
+Each element p holds a filament that ends at its left node and one that ends at its right node, nodes being q_p(t) apart but for a constant.
+Bridge i has its foot on the right filament and reaches to its left by its extension X_i(t), to scale, towards the side on which its other
+end moves least: for g = x ± q that end does not move at all, as a myosin head's root in its filament.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import qmc
+
+from ...model import AbstractLaw
+from ...solution import Solution
+from ...study import Study
+from ...types import Array, float64
+from .numbers import FEW_DIGITS, plain
+from .populations import carried, low_discrepancy
+
+_BRIDGES = {1: 256, 2: 128, 3: 128, 4: 64}  # at each element, by how many elements are drawn
+_ELEMENTS = 4  # drawn at once; of more only the first
+
+
+@float64
+def picture(study: Study, times: Array) -> dict[str, Any] | None:
+    """What moves, or None where extensions or kinematics are not scalar."""
+    label, run = _shown(study)
+    if run.scenario.start.nx != 1 or run.force.shape[2] != 1:
+        return None
+    elements = min(run.force.shape[1], _ELEMENTS)
+    times = times[times <= run.ts[-1] * (1 + 1e-12)]
+    follower = carried(run, _starts(run, _BRIDGES[elements]))
+    x = np.stack([follower.populations(float(t)).points[:elements, :, 0] for t in times])  # (F, E, n)
+    index = np.searchsorted(run.ts, times * (1 - 1e-12))
+    kinematics = run.scenario.model.tissue.kinematics
+    q = np.stack([np.asarray(kinematics(np.asarray(run.y[i])))[:elements, 0] for i in index])  # (F, E)
+    if not (np.isfinite(x).all() and np.isfinite(q).all()):
+        return None
+    pulled = np.sum((x.mean(axis=2) - x.mean(axis=(0, 2))) * (q - q.mean(axis=0)))
+    return {
+        "level": label,
+        "shown": elements,
+        "sign": -1 if pulled > 0 else 1,
+        "held": bool(getattr(run.scenario.model.tissue, "held", False)) and elements == run.force.shape[1],
+        "q": plain(q.T),
+        "x": plain(np.moveaxis(x, 0, 2), FEW_DIGITS),
+        "force": plain(np.asarray(run.force)[index, :elements, 0].T),
+    }
+
+
+def _shown(study: Study) -> tuple[str, Solution]:
+    """The level with most bridges of its own, or else the reference or whatever there is."""
+    runs = study.solutions
+    own = [(run.particles.x.shape[1], label) for label, run in runs.items() if run.particles is not None]
+    label = max(own)[1] if own else study.reference if study.reference in runs else next(iter(runs))
+    return label, runs[label]
+
+
+def _starts(run: Solution, count: int) -> Array:
+    """Where the drawn bridges start, (n, 1) or (P, n, 1): those at quantiles, so ordered that the first few stand for all."""
+    law = run.scenario.start.x
+    if run.particles is None and isinstance(law, AbstractLaw):
+        return low_discrepancy(law, count)
+    assert run.particles is not None
+    x, w = np.asarray(run.particles.x)[..., 0], run.particles.w
+    levels = qmc.Sobol(1, rng=np.random.default_rng(1)).random(count)[:, 0]
+    picked = []
+    for p, each in enumerate(x):
+        order = np.argsort(each)
+        weight = np.full(len(each), 1 / len(each)) if w is None else np.asarray(w[p])[order]
+        picked.append(each[order[np.minimum(np.searchsorted(np.cumsum(weight), levels), len(each) - 1)]])
+    return np.stack(picked)[..., None]

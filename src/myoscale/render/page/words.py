@@ -1,0 +1,198 @@
+"""What the page says in words: the verdict, the model and its parameters, versions, how to run it again."""
+
+import dataclasses
+import importlib.metadata
+import inspect
+import platform
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...solution import Scenario
+from ...study import Row, Study
+
+_CLOSE = 1e-3  # of the amplitude: an error that no figure shows
+_BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
+_PACKAGES = ("myoscale", "jax", "diffrax", "equinox", "numpy", "plotly")
+
+
+class Parameter(NamedTuple):
+    """One line of the model's table."""
+
+    name: str
+    value: str
+    says: str
+
+
+def verdict(study: Study) -> str:
+    """One or two sentences: which levels agree to what, and which of the good ones is cheapest."""
+    rows = [row for row in study.rows if row.label in study.solutions]
+    sentences = []
+    others = [row for row in rows if row.label != study.reference and not np.isnan(row.error_y)]
+    if others:
+        sentences += _agreement(study, others)
+    elif rows:
+        y = np.asarray(study.solutions[rows[0].label].y)
+        where = f"y stays between {y.min():.4g} and {y.max():.4g}" if y.shape[1] == 1 else f"{y.shape[1]} coordinates"
+        sentences.append(f"{rows[0].label} from t = 0 to {rows[0].reached:.4g}: {where}.")
+    stopped = [row for row in study.rows if row.message]
+    sentences += [f"{row.label} stopped at t = {row.reached:.4g}." for row in stopped]
+    broken = [row.label for row in rows if row.drift > _BROKEN]
+    worst = max((row.drift for row in rows), default=np.nan)
+    if broken:
+        sentences.append(
+            f"{_listed(broken)} lost {'its' if len(broken) == 1 else 'their'} energy balance: do not trust."
+        )
+    elif np.isfinite(worst):
+        sentences.append(f"Energy is accounted for to {_part(worst)}.")
+    return " ".join(sentences)
+
+
+def _agreement(study: Study, others: list[Row]) -> list[str]:
+    reference = np.asarray(study.solutions[study.reference].y) if study.reference in study.solutions else None
+    amplitude = 0.0 if reference is None else float(np.linalg.norm(np.ptp(reference, axis=0)) / 2)
+    scale, of = (amplitude, " of the motion") if amplitude > 0 else (1.0, "")
+    error = {row.label: row.error_y / scale for row in others}
+    close = [row for row in others if error[row.label] <= _CLOSE]
+    far = [row for row in others if error[row.label] > _CLOSE]
+    said = []
+    if close:
+        worst = max(error[row.label] for row in close)
+        follow = "follows" if len(close) == 1 else "follow"
+        said.append(
+            f"{_listed([row.label for row in close])} {follow} the reference {study.reference} to {_part(worst)}{of}."
+        )
+    if far:
+        each = [f"{row.label} by {_part(error[row.label])}" for row in far]
+        said.append(
+            f"{_listed(each)}{of} {'differs' if len(far) == 1 else 'differ'} from {'it' if close else 'the reference ' + study.reference}."
+        )
+    finished = [row for row in close if not row.message]
+    if len(finished) > 1:
+        best = min(finished, key=lambda row: row.wall)
+        said.append(f"The cheapest of those is {best.label}, {_seconds(best.wall)}.")
+    return said
+
+
+def one_way_sentence(study: Study) -> str:
+    """What the bridges' mass does."""
+    if (effect := study.one_way) is None:
+        return ""
+    if np.isnan(effect.relative_y):
+        return "The tissue does not move, with or without the mass of the bridges."
+    if effect.effect_y == 0:
+        return "The mass of the bridges changes nothing in this motion."
+    return (
+        f"Without the mass of the bridges in the equation (one-way coupling, m = 0) the tissue would be off by up to "
+        f"{_part(effect.relative_y)} of its motion, its velocity by {_part(effect.relative_v)}; counting their kinetic "
+        f"energy all the same leaves {_part(effect.ledger_error)} of the energy unexplained."
+    )
+
+
+def parameters(scenario: Scenario) -> list[tuple[str, str, list[Parameter]]]:
+    """Blocks of the model's table: heading, what it is, its parameters."""
+    bridge = getattr(scenario.model.bridge, "each", scenario.model.bridge)
+    law = scenario.start.x
+    blocks = [("Tissue", scenario.model.tissue), ("Bridge", bridge), ("Start", scenario.start)]
+    blocks += [("Law of the extension x", law)] * dataclasses.is_dataclass(law) + [("Drive", scenario.drive)]
+    found = [(f"{name}: {type(thing).__name__}", _first_line(thing), list(_fields(thing))) for name, thing in blocks]
+    save = scenario.save if np.ndim(scenario.save) == 0 else f"{len(np.asarray(scenario.save))} times"
+    run = [
+        Parameter("t1", f"{float(scenario.t1):.6g}", "end of the run"),
+        Parameter("save", str(save), "times saved"),
+        Parameter("tolerance", f"{float(scenario.tolerance):g}", "aimed at in y and its velocity"),
+        Parameter("seed", str(scenario.seed), "of every random number"),
+    ]
+    return [*found, ("Run", "", run)]
+
+
+def versions() -> str:
+    """What computed and drew it."""
+    found = [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES]
+    return ", ".join([*found, f"Python {platform.python_version()}"])
+
+
+def again(study: Study) -> str:
+    """Python lines that run the study again from its file."""
+    scenario = next(iter(study.solutions.values())).scenario
+    own = {type(part) for part in (scenario.model.tissue, _bridge(scenario), scenario.start.x, scenario.drive)}
+    classes = sorted(
+        kind.__name__ for kind in own if kind.__module__.split(".")[0] not in ("myoscale", "numpy", "jaxlib")
+    )
+    types = f", types=[{', '.join(classes)}]" if classes else ""
+    others = " ".join(label for label in study.solutions if label != study.reference)
+    levels = [
+        f'levels = parse_levels(["{others or study.reference}"])',
+        f'reference = parse_level("{study.reference}")',
+    ]
+    return "\n".join(
+        [
+            "import myoscale as ms",
+            "from myoscale import store",
+            "from myoscale.levels.spec import parse_level, parse_levels",
+            "",
+            f'run = store.typed_attribute(store.read("study.nc"), "level_0_scenario"{types})',
+            *levels,
+            "study = ms.compare(",
+            "    run.model, run.start, t1=run.t1, levels=levels, reference=reference, drive=run.drive,",
+            "    save=run.save, tolerance=run.tolerance, seed=run.seed,",
+            ")",
+        ]
+    )
+
+
+def _bridge(scenario: Scenario) -> Any:
+    return getattr(scenario.model.bridge, "each", scenario.model.bridge)
+
+
+def _fields(thing: Any) -> Iterator[Parameter]:
+    for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ():
+        value = getattr(thing, field.name)
+        if value is None:
+            continue
+        says, unit = field.metadata.get("doc", ""), field.metadata.get("unit", "")
+        yield Parameter(field.name, _value(value) + (f" {unit}" if unit else ""), says)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool | str | int):
+        return str(value)
+    if dataclasses.is_dataclass(value):
+        inside = ", ".join(f"{p.name} = {p.value}" for p in _fields(value))
+        return type(value).__name__ + (f"({inside})" if inside else "")
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__).replace("<lambda>", "a function of t")
+    if isinstance(value, list | tuple):
+        return "(" + ", ".join(map(_value, value)) + ")"
+    try:
+        array = np.asarray(value, float)
+    except (TypeError, ValueError):
+        return type(value).__name__
+    if array.size > 16:
+        return f"{' × '.join(map(str, array.shape))} numbers from {array.min():.4g} to {array.max():.4g}"
+    return np.array2string(array, separator=", ", formatter={"float_kind": lambda v: f"{v:.6g}"}).replace("\n", "")
+
+
+def _first_line(thing: Any) -> str:
+    """What a class says of itself, unless it says nothing and dataclasses said something for it."""
+    kind = type(thing)
+    text = (inspect.cleandoc(kind.__doc__).split("\n\n")[0] if kind.__doc__ else "").replace("\n", " ")
+    return "" if text.startswith(f"{kind.__name__}(") else text.replace("`", "")
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _part(fraction: float) -> str:
+    """A fraction in words that a reader can hold on to."""
+    if fraction >= 9.95e-4:
+        return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"
+    if fraction == 0:
+        return "the last digit"
+    return f"{fraction:.0e}"
+
+
+def _seconds(wall: float) -> str:
+    return f"{wall:.2g} s" if wall < 10 else f"{wall:.0f} s"

@@ -1,0 +1,47 @@
+"""Everything about a study in one folder: the page, the figure, the table, the data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from ..solution import Solution
+from ..study import Study, alone
+from .figure import save_figure
+from .files import write_whole
+from .table import save_table
+
+FILES = ("page.html", "figure.png", "figure.svg", "figure.pdf", "table.txt", "study.nc", "solution.nc")
+
+
+def report(
+    study: Study | Solution,
+    folder: str | Path,
+    *,
+    title: str = "",
+    source: str = "",
+    command: str = "",
+    citations: Sequence[str] = (),
+) -> list[Path]:
+    """Write what a study found into a folder, each file whole or not at all.
+
+    **Arguments:** `study`, or a single `Solution`; `folder`, made if need be; `title`, above everything; `source`, where the model
+    was published; `command`, what to type to run it again; `citations`, what to cite.
+
+    **Returns:** the paths: `page.html` (one self-contained interactive page), `figure` as PNG, SVG and PDF, `table.txt` and
+    the data: `study.nc`, which holds numbers and scenarios, or `solution.nc`, which `load` reads back.
+
+    **Raises:** `InputError` if they cannot be written there, or there are no results.
+    """
+    from .page import page  # here, because it brings a megabyte of JavaScript
+
+    data = study.save
+    study = alone(study) if isinstance(study, Solution) else study
+    if not study.solutions:
+        raise InputError("Expected a study with results. Received one that stopped before any level had saved a time.")
+    folder, html = Path(folder), page(study, title, source, command, citations)
+    return [
+        write_whole(folder / "page.html", lambda part: part.write_text(html, encoding="utf-8")),
+        *save_figure(study, folder, title),
+        save_table(study, folder / "table.txt", title),
+        data(folder / ("study.nc" if data == study.save else "solution.nc")),
+    ]

@@ -1,0 +1,52 @@
+"""A run before its first step: populations, state, and how far every constraint is from losing rank."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .. import macro
+from ..drive import AbstractDrive, QuasiStatic
+from ..levels import AbstractLevel, AbstractPointLevel
+from ..levels.integrate import Problem, State, Weakest, equilibrium, rank_margin, split, weakest
+from ..macro import Motion
+from ..model import Model, Start
+from ..population import AbstractPopulation, Ensemble
+from ..population.ensemble import Particles, compress
+from ..types import Array
+
+
+class Begun(eqx.Module):
+    """A run before its first step."""
+
+    population: AbstractPopulation
+    state: State
+    margin: tuple[Array, Array]  # `side` and `floor` of the `Problem`
+    weakest: Weakest
+    origin: Array  # y where the particles were placed
+    particles: Particles | None
+
+
+def begin(
+    model: Model, level: AbstractLevel, start: Start, drive: AbstractDrive, key: Array, seed: int, grid: int
+) -> Begun:
+    """Build populations and state at t = 0."""
+    ny = model.tissue.ny
+    vector = lambda value: jnp.broadcast_to(jnp.asarray(value, float), (ny,))
+    y, v = macro.prescribe(drive, jnp.zeros(()), vector(start.y), vector(start.v))
+    q = model.tissue.kinematics(y)
+    particles = (
+        Particles(*level.points(start, q.shape[0], key, seed)) if isinstance(level, AbstractPointLevel) else None
+    )
+    if grid and particles is not None:
+        points, weights = jax.vmap(lambda particles: compress(*particles, grid))(particles)
+        population = Ensemble(grid)
+        z = macro.over_points(model, population.start, points, weights, q)
+    else:
+        population, z = level.begin(model, start, q, key, seed)
+    margin = rank_margin(model, population, y, z)
+    weak = weakest(Problem(model, population, drive, zero := jnp.zeros(()), *margin), y, z)
+    moving, still = split(model, population, y, z)
+    state = State(zero, Motion(y, v, moving, zero, zero), still)
+    if isinstance(drive, QuasiStatic) and model.tissue.damping is None:
+        state = equilibrium(Problem(model, population, drive, jnp.asarray(1e-10), *margin), state)
+    return Begun(population, state, margin, weak, y, particles)

@@ -1,0 +1,65 @@
+"""Programs compiled once a process, so that compiling is timed and its memory known.
+
+JAX's own cache of compiled functions tells neither; `eqx.filter_jit` on a method would compile anew for each model.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+
+
+@dataclasses.dataclass
+class Costs:
+    """What a run has cost so far, all its parts together."""
+
+    began: float = dataclasses.field(default_factory=time.perf_counter)
+    compile: float = 0.0  # s
+    memory: int = 0  # bytes
+
+    @property
+    def wall(self) -> float:
+        """Seconds, without compilation."""
+        return time.perf_counter() - self.began - self.compile
+
+    def add(self, wall: float, compile: float, memory: int) -> None:
+        """Count an earlier part of the run."""
+        self.began -= wall + compile
+        self.compile += compile
+        self.memory = max(self.memory, memory)
+
+
+_programs: dict[Any, Any] = {}
+
+
+def compiled(function: Callable[..., Any], costs: Costs) -> Callable[..., Any]:
+    """`function`, compiled ahead for each new structure of its arguments."""
+
+    def call(*arguments):
+        dynamic, static = eqx.partition(arguments, eqx.is_array)
+        leaves, structure = jax.tree.flatten(dynamic)
+        fixed, fixed_structure = jax.tree.flatten(static)
+        key = (function, structure, fixed_structure, tuple(fixed), tuple((a.shape, a.dtype) for a in leaves))
+        if key not in _programs:
+            began = time.perf_counter()
+            shape = {}
+
+            def run(dynamic):
+                result, shape["static"] = eqx.partition(function(*eqx.combine(dynamic, static)), eqx.is_array)
+                return result
+
+            program = jax.jit(run).lower(dynamic).compile()
+            sizes = program.memory_analysis()
+            memory = (
+                sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes if sizes else 0
+            )
+            _programs[key] = program, shape["static"], memory
+            costs.compile += time.perf_counter() - began
+        program, static_result, memory = _programs[key]
+        costs.memory = max(costs.memory, memory)
+        return eqx.combine(jax.block_until_ready(program(dynamic)), static_result)
+
+    return call

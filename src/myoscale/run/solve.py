@@ -1,0 +1,135 @@
+"""`solve(model, level, start, t1=…)`: which way a run takes, and where it is kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import checkpoint
+from ..drive import AbstractDrive, Free
+from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
+from ..levels import AbstractLevel, Reduced
+from ..levels.integrate import Problem, stretch
+from ..model import AbstractLaw, Model, Stacked, Start
+from ..model.scenario import tree_float
+from ..solution import Scenario, Solution, Stats
+from ..types import ArrayLike, float64, is_traced
+from .begin import begin
+from .check import check
+from .stretches import Progress, Run, assemble, recorded_times
+
+_GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
+_COMPRESSION = 1e-2  # error allowed in a compressed sum, as a fraction of the tolerance
+_DIFFERENTIABLE_STEPS = 2**14
+
+
+@float64
+def solve(
+    model: Model,
+    level: AbstractLevel,
+    start: Start,
+    *,
+    t1: float,
+    drive: AbstractDrive = Free(),
+    save: int | ArrayLike | Sequence[float] = 201,
+    tolerance: float = 1e-8,
+    seed: int = 0,
+    progress: Progress | None = None,
+    resume: str | Path | None = None,
+) -> Solution:
+    """Run a model at a level from 0 to `t1`.
+
+    **Arguments:**
+
+    - `model`, `start`: what the user wrote down, the same for every level.
+    - `level`: `Reduced(n)`, `Characteristics(nodes)`, `Kinetic(cells)` or `MomentClosure()`.
+    - `t1`: the end, > 0.
+    - `drive`: `Free(load)`, `Length(y)` or `QuasiStatic(load)`.
+    - `save`: how many times to save, evenly from 0 to t1, or the times themselves.
+    - `tolerance`: aimed at in y and v; the integrator's local error is kept a hundred times smaller.
+    - `seed`: fixes every random number.
+    - `progress`: called with a word and the fraction done, after each twentieth of the run; a resumed run's first fraction is
+        where it goes on, so time left is told from what was done since the first call.
+    - `resume`: a folder to keep the run in while it is computed, for this run alone. A run that was killed there goes on from
+        where it was last kept, to the same bits as one that was not killed (on the same machine); one that was finished is read
+        back. Its `stats` count all parts together. The folder is never used for another scenario: model, start, t1, drive,
+        times, tolerance, seed and the versions of what computes must agree. Python functions and classes agree if their
+        compiled code, constants, defaults, closures and the globals they name agree; not compared is what they reach otherwise
+        (an attribute of a library, a file).
+
+    **Returns:** a `Solution`. Inside `jit`, `grad` or `vmap` its arrays are JAX arrays; differentiate in reverse mode. There, JAX must
+    be in float64 (`jax.config.update("jax_enable_x64", True)`), and errors that depend on values cannot be raised: NaN marks them.
+
+    **Raises:** `InputError` for input that cannot be used, or a folder that cannot: in use by another run, of another scenario, not
+    writable; `SingularConstraintError` where the constraint loses rank (theory.md 7.4) and `StoppedError` where the integrator
+    cannot go on or the run can no longer be kept in its folder (a full disk), both with the results so far in `.solution`.
+    """
+    traced = is_traced((model, level, start, drive, tolerance))
+    scenario = Scenario(
+        model, level, start, t1, drive, save if isinstance(save, int) else np.asarray(save), tolerance, seed
+    )
+    times = check(scenario)
+    if traced:
+        if resume is not None:
+            raise InputError(
+                "resume expected a run outside of jit, grad and vmap. Received one inside: leave resume out."
+            )
+        return _solve_traced(scenario, times)
+    progress = progress or (lambda word, fraction: None)
+    if resume is None:
+        return _run(scenario, Run(scenario, times, progress))
+    with checkpoint.hold(resume, checkpoint.identity(scenario, times)) as kept:
+        if (finished := kept.finished(scenario)) is not None:
+            progress(level.label, 1.0)
+            return finished
+        solution = _run(scenario, Run(scenario, times, progress, kept))
+        try:
+            kept.finish(solution)
+        except OSError as error:
+            raise NotKeptError(
+                f"{level.label} is computed. {checkpoint.cannot_keep(resume, error)}", solution
+            ) from None
+        return solution
+
+
+def _run(scenario: Scenario, run: Run) -> Solution:
+    """Compressed sums where they are good enough, or else every bridge."""
+    grids = (*_compressible(scenario), 0)
+    first = 0 if run.resumed is None else grids.index(run.resumed.numbers["grid"])
+    for grid in grids[first:-1]:
+        try:
+            solution = run(grid)
+        except (InterruptedRun, NotKeptError):
+            raise
+        except StoppedError:
+            continue  # labels cannot say which bridge it was
+        if solution.stats.compression <= _COMPRESSION * scenario.tolerance:
+            return solution
+    return run(0)
+
+
+def _compressible(scenario: Scenario) -> tuple[int, ...]:
+    """Label grids worth trying before summing over every particle."""
+    level, start, bridge = scenario.level, scenario.start, scenario.model.bridge
+    interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction
+    if not isinstance(level, Reduced) or interaction is not None:
+        return ()
+    count = level.n if isinstance(start.x, AbstractLaw) else start.points(1)[0].shape[1]
+    return tuple(grid for grid in _GRIDS[start.nx] if (count or 0) >= 4 * grid**start.nx)
+
+
+def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
+    """The run as one differentiable program."""
+    if not jax.config.read("jax_enable_x64"):
+        raise InputError(
+            "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
+        )
+    model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
+    begun = begin(model, scenario.level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
+    problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
+    grid = recorded_times(times, scenario.t1)
+    outcome = stretch(problem, begun.state, jnp.asarray(grid), jnp.asarray(grid[1] / 10), _DIFFERENTIABLE_STEPS)
+    stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)
+    return assemble(scenario, times, grid, begun, outcome.record, stats)

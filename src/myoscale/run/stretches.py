@@ -1,0 +1,235 @@
+"""A run in stretches: compiled once, watched, interrupted, kept and resumed between them.
+
+A stretch ends at a state from which the next one begins with nothing but that state and a first step size, so what a run has done
+after k stretches does not depend on how many processes did it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import checkpoint
+from ..errors import InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
+from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, stretch
+from ..macro import Ledger
+from ..model.scenario import tree_float
+from ..population import AbstractPopulation, Density, Ensemble, Moments
+from ..solution import Energy, Scenario, Solution, Stats
+from ..types import concrete
+from .begin import Begun, begin
+from .programs import Costs, compiled
+
+Progress = Callable[[str, float], None]  # what is being done, and the fraction done
+
+_WATCHED = 201  # times at which every run is recorded and watched, whatever is saved
+_STRETCHES = 20  # progress is shown, Ctrl-C obeyed and the run kept between them
+_STAGES = 13  # right-hand sides in a step of Dopri8
+
+
+def recorded_times(times: np.ndarray, t1: float) -> np.ndarray:
+    """Saved times together with the watched ones, from 0 to t1."""
+    watched = np.linspace(0.0, t1, _WATCHED)
+    apart = np.min(np.abs(watched[:, None] - times[None, :]), axis=1) > 1e-9 * t1
+    return np.sort(np.concatenate([watched[apart], times]))
+
+
+class _Standing(NamedTuple):
+    """Where a run stands between two stretches."""
+
+    state: State
+    records: tuple[Record, ...]
+    dt0: float  # first step of the next stretch
+    steps: int
+    done: int  # stretches
+
+
+class Run:
+    """One scenario, run outside of JAX transformations; `kept` is where, `resumed` what an earlier process left there."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        times: np.ndarray,
+        progress: Progress,
+        kept: checkpoint.Checkpoint | None = None,
+    ):
+        self.scenario, self.times, self.progress, self.kept = scenario, times, progress, kept
+        self.resumed = None if kept is None else kept.read()
+        self._last = None if self.resumed is None else (self.resumed.numbers["grid"], self.resumed.numbers["done"])
+
+    def __call__(self, grid: int) -> Solution:
+        """Run with compressed sums on `grid` labels an axis, or over every bridge if 0."""
+        scenario, costs = self.scenario, Costs()
+        model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
+        t1, tolerance = float(scenario.t1), jnp.asarray(scenario.tolerance, float)
+        word, resumed = scenario.level.label, self._resumed(grid)
+        self.progress(f"{word}: compiling", resumed.numbers["t"] / t1 if resumed else 0.0)
+        key = jax.random.key(scenario.seed)
+        begun = compiled(begin, costs)(model, scenario.level, start, drive, key, scenario.seed, grid)
+        problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
+        if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
+            raise self._singular(begun, 0.0, begun.weakest, None)
+        times = recorded_times(self.times, t1)
+        pieces = np.array_split(times, _STRETCHES)
+        longest = max(map(len, pieces))
+        at = _Standing(begun.state, (), times[1] / 10, 0, 0)
+        if resumed:
+            at = _restored(resumed, begun.state, costs)
+        program = compiled(stretch, costs)
+        try:
+            for piece in pieces[at.done :]:
+                ts = np.concatenate([piece, np.repeat(piece[-1:], longest - len(piece))])
+                before = float(at.state.t)
+                outcome = program(problem, at.state, jnp.asarray(ts), jnp.asarray(min(at.dt0, ts[-1] - before)))
+                record = jax.tree.map(lambda a, n=len(piece): np.asarray(a)[:n], outcome.record)
+                steps = int(outcome.steps)
+                after = _Standing(
+                    state=outcome.state,
+                    records=(*at.records, record),
+                    dt0=(float(outcome.state.t) - before) / max(steps, 1),
+                    steps=at.steps + steps,
+                    done=at.done + 1,
+                )
+                if not outcome.finished:
+                    self._stop(begun, grid, at, after, costs, outcome)
+                at = after
+                self.progress(word, float(at.state.t) / t1)
+                if self.kept and at.done < _STRETCHES and self.kept.due() and (trouble := self._keep(grid, at, costs)):
+                    raise NotKeptError(
+                        f"{word} stops at t = {float(at.state.t):g} of {t1:g}. {trouble}",
+                        self._solution(begun, at, costs),
+                    )
+        except KeyboardInterrupt as interrupt:
+            solution, trouble = self._solution(begun, at, costs), self._keep(grid, at, costs)
+            message = f"Interrupted at t = {float(at.state.t):g} of {t1:g}; the results so far are kept."
+            raise InterruptedRun(" ".join(filter(None, (message, trouble))), solution) from interrupt
+        solution = self._solution(begun, at, costs)
+        assert solution is not None
+        return solution
+
+    def _resumed(self, grid: int) -> checkpoint.Kept | None:
+        return self.resumed if self.resumed and self.resumed.numbers["grid"] == grid else None
+
+    def _keep(self, grid: int, at: _Standing, costs: Costs) -> str | None:
+        """Write where the run stands, if it is to be kept and has come further than what is there; returns why it could not."""
+        if self.kept is None or not at.done or self._last == (grid, at.done):
+            return None
+        trees = {"state": at.state, "record": _joined(at.records)}
+        numbers = {name: getattr(at, name) for name in ("dt0", "steps", "done")}
+        spent = {name: getattr(costs, name) for name in ("wall", "compile", "memory")}
+        try:
+            self.kept.write(trees, {"grid": grid, "t": float(at.state.t), **numbers, **spent})
+        except OSError as error:
+            return checkpoint.cannot_keep(self.kept.folder, error)
+        self._last = grid, at.done
+        return None
+
+    def _solution(self, begun: Begun, at: _Standing, costs: Costs) -> Solution | None:
+        """What has been computed so far, None if no saved time has been reached."""
+        if not at.records:
+            return None
+        record, times = _joined(at.records), recorded_times(self.times, float(self.scenario.t1))
+        count = int(np.sum(np.cumprod(np.isfinite(record.y).all(1))))
+        record = jax.tree.map(lambda a: a[:count], record)
+        kept = self.times[self.times <= times[count - 1]] if count else self.times[:0]
+        if not len(kept):
+            return None
+        grid = begun.population.grid if isinstance(begun.population, Ensemble) else 0
+        path = (
+            f"sums compressed to {grid} Chebyshev labels an axis"
+            if grid
+            else "every bridge"
+            if begun.particles is not None
+            else "every cell"
+            if isinstance(begun.population, Density)
+            else "every node"
+        )
+        stats = Stats(
+            path=path,
+            steps=at.steps,
+            right_hand_sides=at.steps * _STAGES,
+            wall=costs.wall,
+            compile=costs.compile,
+            memory=costs.memory,
+            compression=float(np.max(record.compression)),
+        )
+        return assemble(self.scenario, kept, times[:count], begun, record, stats)
+
+    def _stop(self, begun: Begun, grid: int, at: _Standing, after: _Standing, costs: Costs, outcome: Outcome) -> None:
+        """Raise the error that says why the integrator stopped; resumed, only this stretch is computed again."""
+        self._keep(grid, at, costs)
+        solution = self._solution(begun, after, costs)
+        t, weak, level = float(outcome.state.t), outcome.weakest, self.scenario.level
+        value = float(weak.singular_value)
+        if outcome.singular or value < 100 * float(begun.margin[1]):
+            raise self._singular(begun, t, weak, solution)
+        raise StoppedError(
+            f"{level.label} stops at t = {t:.6g}: the step size fell below rounding or {MAX_STEPS} steps did not suffice. "
+            "Look for a force or constraint that is not smooth there; the results so far are kept.",
+            solution,
+        )
+
+    def _singular(self, begun: Begun, t: float, weak: Weakest, solution: Solution | None) -> SingularConstraintError:
+        value, point, bridge = float(weak.singular_value), int(weak.point), int(weak.bridge)
+        return SingularConstraintError(
+            f"{self.scenario.level.label} stops at t = {t:.6g}: the constraint of {_who(begun.population, bridge)} at point {point} "
+            f"lost rank, the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. "
+            "Levels that eliminate multipliers cannot go further; the results so far are kept.",
+            solution,
+            time=t,
+            point=point,
+            bridge=bridge,
+            singular_value=value,
+        )
+
+
+def _joined(records: tuple[Record, ...]) -> Record:
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *records)
+
+
+def _restored(kept: checkpoint.Kept, start: State, costs: Costs) -> _Standing:
+    """Where an earlier process left the run; its costs are added to this one's."""
+    numbers = kept.numbers
+    record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields))
+    costs.add(numbers["wall"], numbers["compile"], numbers["memory"])
+    state = jax.tree.map(jnp.asarray, kept.tree("state", start))
+    return _Standing(state, (kept.tree("record", record),), numbers["dt0"], numbers["steps"], numbers["done"])
+
+
+def _who(population: AbstractPopulation, bridge: int) -> str:
+    if isinstance(population, Density):
+        return (
+            ("the lower end of the window", "the upper end of the window")[bridge]
+            if bridge < 2
+            else f"cell {bridge - 2}"
+        )
+    return f"{'Gauss node' if isinstance(population, Moments) else 'label' if getattr(population, 'grid', 0) else 'bridge'} {bridge}"
+
+
+def assemble(
+    scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: Begun, record: Record, stats: Stats
+) -> Solution:
+    """The saved part of a record."""
+    saved = np.searchsorted(grid, times - 1e-9 * float(times[-1]))
+    pick = lambda tree: jax.tree.map(lambda a: a[saved], tree)
+    kept = pick(record)
+    return Solution(
+        scenario=scenario,
+        ts=times,
+        y=kept.y,
+        v=kept.v,
+        energy=Energy(*kept.ledger, kept.load, kept.damping),
+        force=kept.force,
+        reaction=kept.reaction,
+        residual=kept.residual,
+        singular_value=kept.singular_value,
+        stats=stats,
+        representation=Ensemble() if begun.particles is not None else begun.population,
+        z=None if begun.particles is not None else kept.z,
+        origin=concrete(begun.origin),
+        particles=concrete(begun.particles),
+        path=(np if isinstance(record.y, np.ndarray) else jnp).concatenate([grid[:, None], record.y], axis=1),
+    )

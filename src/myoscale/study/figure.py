@@ -1,0 +1,147 @@
+"""One figure for a study: the motion, the errors, and the populations at three times.
+
+Every level keeps its colour and its dashes in all panels. In one dimension all populations are drawn as densities on one axis, in
+two or more as mean and covariance ellipse. Below `result` and hence without its types.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .. import draw
+from ..errors import InputError
+from .distance import Gaussian, Grid, Measure, Points, Table
+
+_SIZE, _DPI = (14.0, 8.6), 150  # inches
+
+
+def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None) -> Figure:
+    """Draw a study.
+
+    **Arguments:** `study`; `title`, above everything; `new`, what makes an empty figure, `pyplot.figure` for instance;
+    one without global state if left out.
+
+    **Returns:** a matplotlib `Figure` that can be drawn on and saved.
+
+    **Raises:** `InputError` if the study has no results.
+    """
+    if not study.solutions:
+        raise InputError(
+            "Expected a study with results to draw. Received one that stopped before any level had saved a time."
+        )
+    styles = draw.styles(study.solutions, study.reference)
+    fig = (new or _figure)(figsize=_SIZE, facecolor="white")
+    rows = fig.add_gridspec(
+        2, 1, left=0.062, right=0.985, bottom=0.075, top=_legend(fig, study, styles) - 0.07, hspace=0.42
+    )
+    above, below = rows[0].subgridspec(1, 2, wspace=0.17), rows[1].subgridspec(1, 3, wspace=0.16)
+    _motion(fig.add_subplot(above[0]), study, styles)
+    _errors(fig.add_subplot(above[1]), study, styles)
+    shown = (
+        study.times[np.unique(np.linspace(0, len(study.times) - 1, 3).round().astype(int))] if len(study.times) else []
+    )
+    axes: list[Axes] = []
+    for k, t in enumerate(shown):
+        axes.append(fig.add_subplot(below[k]))
+        _populations(axes[-1], study, styles, float(t), first=k == 0)
+    draw.same_scale(axes, flat=_dimension(study) == 1)
+    fig.text(0.062, 0.965, title or "Levels compared", fontsize=17, weight="bold", va="center")
+    return fig
+
+
+def _figure(**options: Any) -> Figure:
+    fig = Figure(dpi=_DPI, **options)
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def _legend(fig: Figure, study: Any, styles: dict[str, draw.Style]) -> float:
+    """Names of the levels above all panels; the height where it ends, as a fraction of the figure."""
+    stopped = {row.label: f" (stopped at t = {row.reached:.3g})" for row in study.rows if row.message}
+    names = {
+        label: label + (", reference" if label == study.reference else "") + stopped.get(label, "") for label in styles
+    }
+    handles = [
+        Line2D([], [], color=s.colour, linestyle=s.dashes, linewidth=2.4, label=names[label])
+        for label, s in styles.items()
+    ]
+    if study.one_way is not None:
+        handles.append(Line2D([], [], color=draw.GREY, linewidth=1.2, label="reference with m = 0 (one-way)"))
+    columns = 4 if max(len(str(h.get_label())) for h in handles) < 34 else 3
+    fig.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0.056, 0.945), ncols=columns, frameon=False, fontsize=11.5,
+        handlelength=3.4, columnspacing=2.2, borderaxespad=0,
+    )  # fmt: skip
+    return 0.945 - 0.028 * -(-len(handles) // columns)
+
+
+def _motion(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
+    """y(t); of many coordinates the first, the middle and the last."""
+    ny = next(iter(study.solutions.values())).y.shape[1]
+    shown = draw.first_middle_last(ny)
+    if study.one_way is not None:
+        axes.plot(
+            study.one_way.solution.ts, study.one_way.solution.y[:, shown], color=draw.GREY, linewidth=1.1, zorder=1
+        )
+    for label, run in study.solutions.items():
+        axes.plot(run.ts, run.y[:, shown], **styles[label].line)
+    axes.margins(x=0.01)
+    if ny > 1:
+        longest = max(study.solutions.values(), key=lambda run: len(run.ts))
+        draw.named_at_end(axes, longest.ts[-1], longest.y[-1, shown], [f"$y_{{{k + 1}}}$" for k in shown])
+    draw.dress(axes, "(a)  Motion of the tissue", "time t [scaled]", "displacement y [scaled]")
+
+
+def _errors(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
+    """|y − y_ref| on a logarithmic axis."""
+    curves = [
+        (row.label, study.solutions[row.label].ts, row.errors_y, styles[row.label])
+        for row in study.rows
+        if row.label != study.reference and len(row.errors_y)
+    ]
+    if (effect := study.one_way) is not None:
+        grey = draw.Style(draw.GREY, "-", 1.1, 1)
+        curves.append(("one-way, m = 0", effect.solution.ts, effect.differences_y, grey))
+    draw.dress(axes, "(b)  Distance to the reference", "time t [scaled]", "|y − y reference| [scaled]")
+    draw.distances(axes, curves)
+
+
+def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, first: bool) -> None:
+    """The populations at one time, at the first point of the tissue."""
+    i = int(np.argmin(np.abs(study.times - t)))
+    drawn = {label: found[i][0] for label, found in study.measures.items() if i < len(found)}
+    several = any(len(found[0]) > 1 for found in study.measures.values() if found)
+    heading = f"(c)  Bridges{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    if not drawn:
+        draw.dress(axes, heading, "extension x [scaled]", "")
+        draw.remark(axes, "no level came this far")
+        return
+    rugs = 0
+    for label, measure in drawn.items():
+        rugs += draw.population(axes, styles[label], rugs=rugs, cloud=label == study.reference, **_as_keywords(measure))
+    if next(iter(drawn.values())).nx == 1:
+        axes.locator_params(axis="y", nbins=5)
+        draw.dress(axes, heading, "extension x [scaled]", "density [1/scaled]" if first else "")
+        return
+    second = "extension x₂ [scaled]" if first else ""
+    draw.dress(axes, heading + ", mean ± 1 and 2 std", "extension x₁ [scaled]", second)
+
+
+def _as_keywords(measure: Measure) -> dict[str, Any]:
+    """What `draw.population` takes."""
+    if isinstance(measure, Table):
+        return {"edges": (measure.edges,), "masses": measure.masses}
+    if isinstance(measure, Gaussian):
+        return {"mean": measure.mean, "covariance": measure.covariance}
+    points = measure.points() if isinstance(measure, Grid) else measure
+    assert isinstance(points, Points)
+    return {"points": points.x, "weights": points.w}
+
+
+def _dimension(study: Any) -> int:
+    return next((found[0][0].nx for found in study.measures.values() if found), 1)
