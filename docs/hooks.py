@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from latex2mathml.converter import convert
@@ -36,12 +37,14 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 
 def on_startup(command, dirty):
     """The code blocks of the pages run with the package of this folder."""
-    os.environ.update({name: value for name, value in SETTINGS.items() if name != "PYTHONPATH"})
+    os.environ.update(SETTINGS, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     sys.path.insert(0, str(ROOT / "src"))
 
 
 def on_files(files, config):
     """Add the pages that are computed."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(_run, EXAMPLES.glob("*.py")))
     pages = {f"gallery/{path.stem}.md": _example(path) for path in sorted(EXAMPLES.glob("*.py"))}
     gallery = next(entry["Gallery"] for entry in config["nav"] if "Gallery" in entry)
     order = [Path(name).stem for entry in gallery for name in entry.values() if name != "gallery/index.md"]
