@@ -6,20 +6,27 @@ a process of its own; the others are replayed or end before anything runs.
 
 import contextlib
 import importlib
+import io
+import json
 import os
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import myoscale as ms
 from myoscale import cli, store, zoo
-from myoscale.levels.spec import parse_level, parse_levels
+from myoscale.levels.spec import level_spec, parse_level, parse_levels
 
 COMPARE = importlib.import_module("myoscale.study.compare")
 QUICK = ["compare", "linear", "--t1", "5", "--reference", "characteristics:8", "--levels", "moments:4"]
+
+
+WRITTEN = ["figure.pdf", "figure.png", "figure.svg", "page.html", "study.nc", "table.txt"]
 
 
 def shell(*arguments):
@@ -45,8 +52,8 @@ def run(tmp_path_factory):
 def test_files_hold_what_the_table_says(run):
     result, out = run
     assert result.exit_code == 0, result.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["figure.png", "figure.svg", "study.nc", "table.txt"]
-    assert all(str(out / name) in result.stdout for name in ("figure.png", "figure.svg", "study.nc", "table.txt"))
+    assert sorted(path.name for path in out.iterdir()) == WRITTEN
+    assert all(str(out / name) in result.stdout for name in WRITTEN)
     table = (out / "table.txt").read_text()
     assert table in result.stdout and table.startswith(zoo.problem("linear").title)
     data = store.read(out / "study.nc")
@@ -60,7 +67,7 @@ def test_a_process_of_its_own_keeps_compiled_programs(tmp_path):
     result = process(*QUICK, "--quiet", "--out", tmp_path / "out", XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert (result.returncode, result.stderr) == (0, "")
     assert (
-        "moments:4" in result.stdout and "wrote" not in result.stdout and len(list((tmp_path / "out").iterdir())) == 4
+        "moments:4" in result.stdout and "wrote" not in result.stdout and len(list((tmp_path / "out").iterdir())) == 6
     )
     programs = [path for path in (tmp_path / "cache" / "myoscale" / "jax").iterdir() if path.name.startswith("jit_run")]
     assert max(path.stat().st_size for path in programs) > 50_000, "the long program, of the integration, was not kept"
@@ -99,6 +106,13 @@ def test_a_spec_is_a_level(spec, level):
     assert parse_level(level.label) == level, "a label can be typed in"
 
 
+@pytest.mark.parametrize(
+    "level", [ms.Kinetic(60, window=7.123456789012345), ms.Reduced(7, sampling="sobol"), ms.MomentClosure()]
+)
+def test_a_level_is_written_as_the_spec_that_reads_it(level):
+    assert parse_level(level_spec(level)) == level
+
+
 def test_several_levels_in_one_text():
     assert parse_levels(["moments kinetic:60;reduced:7", "characteristics:8"]) == [
         ms.MomentClosure(),
@@ -106,6 +120,105 @@ def test_several_levels_in_one_text():
         ms.Reduced(7),
         ms.Characteristics(8),
     ]
+
+
+def test_every_help_teaches_by_example():
+    commands = typer.main.get_command(cli.app).commands
+    assert list(commands) == ["list", "new", "check", "run", "compare", "cite"]
+    for name in commands:
+        said = shell(name, "--help").stdout
+        assert "Example" in said and f"myoscale {name}" in said.partition("Example")[2], name
+    assert "Exit codes: 0 done; 1 stopped" in shell("--help").stdout
+
+
+def test_problems_known_without_jax_are_the_zoo():
+    assert zoo.names() == cli.PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("myoscale comp", "compare"),
+        ("myoscale compare oni", "onion"),
+        ("myoscale run mine", "mine.toml"),
+        ("myoscale run linear --level ki", "kinetic:200"),
+    ],
+)
+def test_the_shell_completes(words, wanted, tmp_path):
+    (tmp_path / "mine.toml").touch()
+    environment = os.environ | {
+        "_MYOSCALE_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    command = [sys.executable, "-m", "myoscale.cli"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert wanted in done.stdout.split(), done.stderr
+
+
+def test_json_is_the_table(run):
+    result = shell(*QUICK, "--json")
+    found = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    assert result.exit_code == 0 and not result.stderr and found["reference"] == "characteristics:8"
+    by_label = {row["label"]: row for row in found["levels"]}
+    table = (run[1] / "table.txt").read_text()
+    row = next(line for line in table.splitlines() if line.startswith("moments:4"))
+    assert row.split()[1] == f"{by_label['moments:4']['error_y']:.1e}"
+    assert by_label["characteristics:8"]["error_y"] == 0.0
+    assert [p["name"] for p in json.loads(shell("list", "--json").stdout)] == list(zoo.names())
+
+
+def test_a_file_is_compared_as_the_problem_that_it_holds(run, tmp_path):
+    (tmp_path / "my.toml").write_text(
+        shell("new", "linear").stdout + f'\n[output]\nfolder = "{tmp_path / "results"}"\n'
+    )
+    result = shell(QUICK[0], tmp_path / "my.toml", *QUICK[2:])
+    assert result.exit_code == 0, result.stderr
+    ours, theirs = store.read(tmp_path / "results" / "study.nc"), store.read(run[1] / "study.nc")
+    for name in ("y", "v", "errors_y", "wassersteins", "energy_total"):
+        assert ours[name].values.tobytes() == theirs[name].values.tobytes(), name
+
+
+def test_a_run_can_be_loaded(run, tmp_path):
+    result = shell("run", "linear", "--t1", "5", "--level", "moments:4", "--out", tmp_path)
+    assert result.exit_code == 0 and "moments:4" in result.stdout, result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*WRITTEN[:4], "solution.nc", "table.txt"])
+    data = store.read(run[1] / "study.nc")
+    assert np.array_equal(ms.load(tmp_path / "solution.nc").y, data.y.sel(level="moments:4"))
+
+
+def test_check_says_what_the_theory_asks(tmp_path):
+    result = shell("check", "linear", "--t1", "2", "--json")
+    found = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    assert result.exit_code == 0 and found["levels"][0] == "reduced:1000"
+    said = shell("check", "linear", "--t1", "2", "--quiet").stdout
+    assert "can be used" in said and "uniformly elliptic" in said and "nan" not in said.lower()
+
+
+def test_cite_prints_bibtex():
+    result = shell("cite", "onion")
+    assert result.exit_code == 0 and "10.3934/krm.2023012" in result.stdout and result.stdout.lstrip().startswith("@")
+
+
+def test_resume_returns_what_was_finished(run, tmp_path):
+    first = shell(*QUICK, "--resume", tmp_path / "state", "--json")
+    again = shell(*QUICK, "--resume", tmp_path / "state", "--json")
+    assert (first.exit_code, again.exit_code) == (0, 0), again.stderr
+    errors = [[row["error_y"] for row in json.loads(r.stdout)["levels"]] for r in (first, again)]
+    assert errors[0] == errors[1]
+    other = shell("compare", "linear", "--t1", "6", *QUICK[4:], "--resume", tmp_path / "state")
+    assert other.exit_code == 2 and str(tmp_path / "state") in other.stderr and len(other.stderr.splitlines()) == 1
+
+
+def test_a_terminal_is_shown_the_time_left(monkeypatch):
+    console = importlib.import_module("rich.console").Console
+    file = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", lambda **_: console(file=file, force_terminal=True, width=100))
+    with cli._progress(False, 2) as progress:
+        progress("moments: compiling", 0.0)
+        progress("moments", 0.5)
+    said = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", file.getvalue())
+    assert "moments" in said and "left" in said
 
 
 # What goes wrong
@@ -133,11 +246,18 @@ def test_several_levels_in_one_text():
         (["compare", "linear", "--leves", "moments"], "--levels"),
         (["compare"], "NAME"),
         (["compar", "linear"], "compare"),
+        (["run", "linear", "--level", "kinetik:60"], "'kinetic'"),
+        (["run", "nowhere.toml"], "No such file"),
+        (["check", "onoin"], "'onion'"),
+        (["new", "bend"], "'bent'"),
+        (["new", "bent", "--module", "nowhere.py"], "nowhere.py"),
+        (["cite", "liner"], "'linear'"),
+        (["compare", "linear", "--seed", "-1"], "seed"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, said, monkeypatch, tmp_path):
     monkeypatch.setattr("myoscale.run.stretches.Run.__call__", lambda *_: pytest.fail("a level was run"))
-    result = shell(*arguments, *(["--out", tmp_path / "new" / "out"] if "linear" in arguments else []))
+    result = shell(*arguments, *(["--out", tmp_path / "new" / "out"] if arguments[:2] == ["compare", "linear"] else []))
     assert result.exit_code == 2
     assert said in result.stderr and len(result.stderr.splitlines()) == 1 and not result.stdout
     assert not list(tmp_path.iterdir()), "a mistake left a folder behind"
@@ -166,7 +286,7 @@ def test_interrupt_writes_what_was_computed(run, monkeypatch, tmp_path):
     result = shell(*QUICK, "--out", tmp_path)
     assert result.exit_code == 130 and "Interrupted" in result.stdout
     assert list(store.read(tmp_path / "study.nc").level.values) == ["characteristics:8"]
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_interrupt_before_any_result_writes_nothing(monkeypatch, tmp_path):

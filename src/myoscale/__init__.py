@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 _HOMES = {
+    "citations": ("Citation",),
     "drive": ("AbstractSignal", "Free", "Length", "QuasiStatic", "Ramp", "Series", "Sine"),
     "errors": ("InputError", "MyoscaleError", "SingularConstraintError", "StoppedError"),
     "levels": ("Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"),
@@ -26,7 +27,7 @@ _HOMES = {
     "solution": ("Snapshot", "Solution", "load"),
     "render": ("figure", "report", "save_figure"),
     "run": ("solve",),
-    "study": ("Assumptions", "Study", "assumptions", "compare"),
+    "study": ("Assumptions", "Study", "assumptions", "cite", "cited", "compare"),
     "tissue": (
         "ChainTissue",
         "DeformationGradient",
@@ -62,6 +63,7 @@ def __dir__():
 
 if TYPE_CHECKING:
     from . import scenario, zoo
+    from .citations import Citation
     from .drive import AbstractSignal, Free, Length, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .fields import parameter
@@ -82,7 +84,7 @@ if TYPE_CHECKING:
     from .render import figure, report, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load
-    from .study import Assumptions, Study, assumptions, compare
+    from .study import Assumptions, Study, assumptions, cite, cited, compare
     from .tissue import (
         ChainTissue,
         DeformationGradient,

@@ -188,15 +188,13 @@ class Solution:
             x, w = self._positions(i), self.particles.w
             if w is None:
                 w = np.broadcast_to(1.0 / x.shape[1], x.shape[:2])  # takes no memory
-            mean, covariance = jax.jit(jax.vmap(lambda x, w: _moments(Measure(x, w))))(x, w)
+            mean, covariance = _ensemble_moments(x, w)
             return _concrete_snapshot("points", mean, covariance, points=x, weights=w)
         z, model = self._state(i), self.scenario.model
         population: Any = self.representation
         if isinstance(population, Moments):
             return _concrete_snapshot("gaussian", z.p, z.s @ jnp.swapaxes(z.s, -1, -2))
-        edges = jax.vmap(lambda low, high: tuple(population.edges(low, high)))(z.low, z.high)
-        point = lambda bridge, z, q: _moments(population.measure(bridge, z, q))
-        mean, covariance = macro.over_points(model, point, z, model.tissue.kinematics(self.y[i]))
+        edges, (mean, covariance) = _density_moments(model, population, z, jnp.asarray(self.y[i]))
         return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
 
     def _index(self, t: float) -> int:
@@ -289,6 +287,20 @@ class Solution:
         **Raises:** `InputError` if the file cannot be written there.
         """
         return store.write(self.to_xarray(), path)
+
+
+@jax.jit
+def _ensemble_moments(x: Float[Array, "P N nx"], w: Float[Array, "P N"]) -> tuple[Array, Array]:
+    """Mean and covariance at each point."""
+    return jax.vmap(lambda x, w: _moments(Measure(x, w)))(x, w)
+
+
+@eqx.filter_jit
+def _density_moments(model: Model, population: Density, z: Cells, y: Array) -> tuple[PyTree, tuple[Array, Array]]:
+    """Edges of the cells, mean and covariance at each point."""
+    edges = jax.vmap(lambda low, high: tuple(population.edges(low, high)))(z.low, z.high)
+    point = lambda bridge, z, q: _moments(population.measure(bridge, z, q))
+    return edges, macro.over_points(model, point, z, model.tissue.kinematics(y))
 
 
 def _moments(measure: Measure) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .. import macro
+from ..citations import Citation
 from ..errors import InputError
 from ..model import AbstractLaw, Model, Start
 from ..population import AbstractPopulation, Ensemble
@@ -22,6 +23,10 @@ class AbstractLevel(eqx.Module):
     @abc.abstractmethod
     def label(self) -> str:
         """Name and size, for tables and legends."""
+
+    @abc.abstractmethod
+    def cites(self, start: Start) -> tuple[Citation, ...]:
+        """Where the method was published, as far as it is used with this start; integrator and libraries aside."""
 
     @abc.abstractmethod
     def check(self, start: Start) -> None:

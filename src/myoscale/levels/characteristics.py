@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..citations import GAUSS_RULES, PLUNDER_SIMEON_2023
 from ..errors import InputError
 from .base import AbstractPointLevel, need_law, need_memory
 
@@ -35,6 +36,10 @@ class Characteristics(AbstractPointLevel):
     def label(self):
         """`characteristics:nodes`."""
         return f"{self.name}:{self.nodes}"
+
+    def cites(self, start):
+        """The mean-field limit, and the rules."""
+        return (PLUNDER_SIMEON_2023, *GAUSS_RULES)
 
     def check(self, start):
         """Nodes need a law, and as many as its rule can have."""

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..citations import MCCORQUODALE_COLELLA_2011, PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997
 from ..errors import InputError
 from ..population import Density
 from ..types import Scalar, float64
@@ -46,6 +47,11 @@ class Kinetic(AbstractLevel):
         return f"{self.name}:{self.cells}" + ("" if self.window == 7.0 else f",window={self.window:g}")
 
     @float64
+    def cites(self, start):
+        """The kinetic equation, and the scheme."""
+        across = (MCCORQUODALE_COLELLA_2011,) if start.nx > 1 else ()
+        return (PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997, *across)
+
     def check(self, start):
         """A law in one or two dimensions that the window holds and the cells can resolve."""
         law = need_law(self, start, _REMEDY)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..citations import GAUSS_RULES
 from ..errors import InputError
 from ..model import AbstractLaw
 from ..population import Measure, Moments
@@ -35,6 +36,10 @@ class MomentClosure(AbstractLevel):
     def label(self):
         """`moments`."""
         return self.name if self.nodes == 16 else f"{self.name}:{self.nodes}"
+
+    def cites(self, start):
+        """The rules."""
+        return GAUSS_RULES
 
     def check(self, start):
         """Every start has two moments."""

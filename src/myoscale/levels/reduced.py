@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
+from ..citations import PLUNDER_SIMEON_2023, ROSENBLATT_1952, SOBOL_POINTS
 from ..errors import InputError, nearest
 from ..model import AbstractLaw
 from .base import AbstractPointLevel, need_memory
@@ -52,6 +53,11 @@ class Reduced(AbstractPointLevel):
         """`reduced:n`."""
         sampling = "" if self.sampling is Sampling.RANDOM else f",sampling={self.sampling}"
         return self.name + ("" if self.n is None else f":{self.n}") + sampling
+
+    def cites(self, start):
+        """The particle system, and how it is sampled."""
+        sobol = self.sampling is Sampling.SOBOL and isinstance(start.x, AbstractLaw)
+        return (PLUNDER_SIMEON_2023, *((ROSENBLATT_1952, *SOBOL_POINTS) if sobol else ()))
 
     def check(self, start):
         """Points fix n; quantiles are of one variable."""

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..citations import Citation
 from ..errors import InputError
 from ..types import Array, Float, Scalar, is_traced
 
@@ -27,7 +28,7 @@ class AbstractBridge(eqx.Module):
     - `extension(c, q)`: ξ, the solution x of g(x, q) = c on the branch in use, where it is known in closed form;
     - `flow(x, q)`: Φ = −g_x⁻¹ g_q (nx, nq) in closed form.
 
-    What is not defined is derived from `constraint` by automatic differentiation.
+    What is not defined is derived from `constraint` by automatic differentiation. `cites` says where the model was published.
     """
 
     mass: eqx.AbstractVar[Scalar]  # m, per head
@@ -35,6 +36,7 @@ class AbstractBridge(eqx.Module):
     interaction: ClassVar[Callable | None] = None
     extension: ClassVar[Callable | None] = None
     flow: ClassVar[Callable | None] = None
+    cites: ClassVar[tuple[Citation, ...]] = ()
 
     @abc.abstractmethod
     def constraint(self, x: Float[Array, " nx"], q: Float[Array, " nq"]) -> Float[Array, " k"]:

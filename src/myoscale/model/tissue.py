@@ -5,11 +5,13 @@ Point p shows its bridges the local kinematics q_p(y) ∈ R^nq and holds ω_p he
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..citations import Citation
 from ..types import Array, Float
 
 
@@ -17,6 +19,8 @@ class AbstractTissue(eqx.Module):
     """A tissue: `mass_matrix`, `energy`, and by default one lumped element (q = y, one head's worth of bridges)."""
 
     mass_matrix: eqx.AbstractVar[Array]  # M₀ (ny, ny)
+
+    cites: ClassVar[tuple[Citation, ...]] = ()  # where it was published
 
     @abc.abstractmethod
     def energy(self, y: Float[Array, " ny"]) -> Float[Array, ""]:

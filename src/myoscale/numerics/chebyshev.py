@@ -2,7 +2,7 @@
 
 Σ_i w_i f(x_i) = Σ_k W_k f(ξ_k) + error, with W_k = Σ_i w_i ℓ_k(x_i) and ℓ_k the Lagrange polynomials of the Chebyshev–Lobatto grid ξ
 on the smallest box that holds the points. W costs one pass over the points and serves every f. Since Σ|w_i| = 1, the error is at most the
-greatest error of the interpolant of f, which the tail of its Chebyshev coefficients measures (Trefethen 2013, chapters 3 and 8).
+greatest error of the interpolant of f, which the tail of its Chebyshev coefficients measures (Trefethen 2019, chapters 3 and 8).
 """
 
 import jax

@@ -1,9 +1,9 @@
 """Conservative transport of cell masses on a box whose cells stretch evenly with its sides.
 
-Upwinded reconstruction of fifth order along an axis; across it, face averages of products to fourth order (McCorquodale and Colella
-2011, "A high-order finite-volume method for conservation laws on locally refined grids"). Each flux is limited by what the cell it
-leaves can give, so that no mass becomes negative in the semi-discrete system, and it is homogeneous of degree one in the velocity.
-No limiter acts where the density is smooth on the scale of a cell.
+Upwinded reconstruction of fifth order along an axis (Suresh and Huynh 1997, before their limiter); across it, face averages of products
+to fourth order (McCorquodale and Colella 2011, "A high-order finite-volume method for conservation laws on locally refined grids"). Each
+flux is limited by what the cell it leaves can give, so that no mass becomes negative in the semi-discrete system, and it is homogeneous
+of degree one in the velocity. No limiter acts where the density is smooth on the scale of a cell.
 """
 
 import jax.numpy as jnp

@@ -96,7 +96,7 @@ def solve(
 
 def _run(scenario: Scenario, run: Run) -> Solution:
     """Compressed sums where they are good enough, or else every bridge."""
-    grids = (*_compressible(scenario), 0)
+    grids = (*compressible(scenario), 0)
     first = 0 if run.resumed is None else grids.index(run.resumed.numbers["grid"])
     for grid in grids[first:-1]:
         try:
@@ -110,7 +110,7 @@ def _run(scenario: Scenario, run: Run) -> Solution:
     return run(0)
 
 
-def _compressible(scenario: Scenario) -> tuple[int, ...]:
+def compressible(scenario: Scenario) -> tuple[int, ...]:
     """Label grids worth trying before summing over every particle."""
     level, start, bridge = scenario.level, scenario.start, scenario.model.bridge
     interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction

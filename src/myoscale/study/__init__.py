@@ -1,10 +1,11 @@
 """Questions asked of runs: how far apart are levels, what does each cost, does the theory apply where they go?"""
 
 from .assumptions import assumptions
+from .cited import cite, cited
 from .compare import compare
 from .distance import wasserstein
 from .findings import Assumptions
 from .result import OneWay, Row, Study
 from .single import alone
 
-__all__ = ["Assumptions", "OneWay", "Row", "Study", "alone", "assumptions", "compare", "wasserstein"]
+__all__ = ["Assumptions", "OneWay", "Row", "Study", "alone", "assumptions", "cite", "cited", "compare", "wasserstein"]

@@ -1,7 +1,10 @@
 """Bridges that several pages share: the linear constraint and the deformed element (theory.md section 7, 1 and 2)."""
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 
+from ..citations import PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023
 from ..fields import parameter
 from ..model import AbstractBridge
 from ..numerics import small
@@ -13,6 +16,8 @@ class LinearBridge(AbstractBridge):
 
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁; `gain` G, (nx, nq), or a scalar γ for G = γ1 with nx = nq.
     """
+
+    cites: ClassVar = (PLUNDER_SIMEON_2020,)
 
     mass: Scalar = parameter("m, mass of a head", "mass")
     stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length")
@@ -45,6 +50,8 @@ class ElementBridge(AbstractBridge):
 
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
     """
+
+    cites: ClassVar = (PLUNDER_SIMEON_2023,)
 
     mass: Scalar = parameter("m, mass of a head", "mass")
     stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length")

@@ -6,6 +6,7 @@ F is affine in y, so Ω = 0 and bridges deform affinely, X = F c: with springs t
 
 import numpy as np
 
+from ..citations import PLUNDER_SIMEON_2023
 from ..errors import InputError
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractLaw, Model, MultivariateNormal, Start
@@ -13,7 +14,7 @@ from ..tissue import DeformationGradient, LumpedTissue
 from ..types import ArrayLike, Scalar
 from .bridges import ElementBridge
 from .exact import LinearExact
-from .page import PLUNDER_SIMEON_2023, Page
+from .page import Page
 
 _F = np.array([[1.1, 0.2, 0.0], [-0.1, 0.95, 0.1], [0.05, 0.0, 1.05]])
 _RATE = np.array([[0.0, -0.3, 0.1], [0.3, 0.1, 0.0], [0.0, -0.1, -0.1]])

@@ -5,13 +5,14 @@ F is not affine in y = (θ, stretch, shear), so Ω = D²F[ẏ, ẏ]F⁻¹x ≠ 0
 
 import numpy as np
 
+from ..citations import PLUNDER_SIMEON_2023
 from ..levels import Characteristics, MomentClosure, Reduced
 from ..model import AbstractLaw, Model, Start
 from ..tissue import LumpedTissue, RotationStretch
 from ..types import ArrayLike, Scalar, as_float
 from .bridges import ElementBridge
 from .element import bridges_in
-from .page import PLUNDER_SIMEON_2023, Page
+from .page import Page
 
 
 def element_polar(

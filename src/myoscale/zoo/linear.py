@@ -4,13 +4,14 @@
 of the bridges is carried without changing its shape.
 """
 
+from ..citations import PLUNDER_SIMEON_2020
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
 from ..types import Scalar
 from .bridges import LinearBridge
 from .exact import LinearExact
-from .page import PLUNDER_SIMEON_2020, Page
+from .page import Page
 
 
 def linear(

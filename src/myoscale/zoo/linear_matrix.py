@@ -5,13 +5,14 @@
 
 import numpy as np
 
+from ..citations import PLUNDER_SIMEON_2020
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractLaw, Model, MultivariateNormal, Start
 from ..tissue import LumpedTissue
 from ..types import ArrayLike, Scalar, as_float
 from .bridges import LinearBridge
 from .exact import LinearExact
-from .page import PLUNDER_SIMEON_2020, Page
+from .page import Page
 
 _M0 = np.array([[20.0, 2.0, 0.0], [2.0, 15.0, 1.0], [0.0, 1.0, 10.0]])
 _S = np.array([[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]])

@@ -3,14 +3,17 @@
 g_x = 0.1(1 − cos(0.1x)/(1 + q²)) → 0 as (x, q) → (0, 0), where g_q vanishes too.
 """
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 
+from ..citations import PLUNDER_SIMEON_2023
 from ..fields import parameter
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
 from ..types import Scalar
-from .page import PLUNDER_SIMEON_2023, Page
+from .page import Page
 
 
 class OnionBridge(AbstractBridge):
@@ -18,6 +21,8 @@ class OnionBridge(AbstractBridge):
 
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
     """
+
+    cites: ClassVar = (PLUNDER_SIMEON_2023,)
 
     mass: Scalar = parameter("m, mass of a head", "mass")
     stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length", default=0.0)

@@ -9,16 +9,6 @@ from ..levels import AbstractLevel
 from ..model import Model, Start
 from .exact import LinearExact
 
-PLUNDER_SIMEON_2020 = (
-    "S. Plunder, B. Simeon, Coupled systems of linear differential-algebraic and kinetic equations with application "
-    "to the mathematical modelling of muscle tissue, in Progress in Differential-Algebraic Equations II (2020), "
-    "doi:10.1007/978-3-030-53905-4_12"
-)
-PLUNDER_SIMEON_2023 = (
-    "S. Plunder, B. Simeon, The mean-field limit for particle systems with uniform full-rank constraints, "
-    "Kinetic and Related Models (2023), doi:10.3934/krm.2023012"
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Problem:

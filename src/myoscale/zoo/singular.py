@@ -4,12 +4,15 @@ g_x = 2x vanishes at x = 0, which the bridge with the smallest c_i reaches first
 the multipliers stop there with `SingularConstraintError`, the results so far kept; the system itself stays regular.
 """
 
+from typing import ClassVar
+
+from ..citations import PLUNDER_SIMEON_2023
 from ..fields import parameter
 from ..levels import Characteristics, MomentClosure, Reduced
 from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
 from ..types import Scalar
-from .page import PLUNDER_SIMEON_2023, Page
+from .page import Page
 
 
 class SingularBridge(AbstractBridge):
@@ -17,6 +20,8 @@ class SingularBridge(AbstractBridge):
 
     **Arguments:** `mass` m ≥ 0; `stiffness` κ₁.
     """
+
+    cites: ClassVar = (PLUNDER_SIMEON_2023,)
 
     mass: Scalar = parameter("m, mass of a head", "mass")
     stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length", default=0.0)

@@ -3,6 +3,8 @@
 const GREY = () => css("--grey");
 const DASH_WORK = [2, 2];
 const TERMS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]; // Okabe and Ito
+const TERMS_DARK = ["#3D9BE0", "#F0B429", "#14B88A", "#DB93BC", "#9AD4F7", "#F0763B"];
+const term = (k) => (dark() ? TERMS_DARK : TERMS)[k % TERMS.length];
 const TERM_DASHES = [[], [6, 4], [1.5, 2.5], [7, 3, 1.5, 3], [3, 3], [10, 3]];
 const CURSOR_EVERY = 80; // ms, while playing
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
@@ -61,7 +63,7 @@ function logAxis(title, curves) {
   const values = curves.flat().filter((value) => value !== null && value > 0);
   if (!values.length) return axis(title, { showticklabels: false, range: [0, 1] });
   const top = Math.ceil(Math.log10(Math.max(...values)) + 0.15);
-  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 15);
+  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 12);
   return axis(title, {
     type: "log", range: [bottom, top], dtick: Math.max(1, Math.ceil((top - bottom) / 7)), exponentformat: "power", hoverformat: ".2e",
   });
@@ -129,7 +131,7 @@ function balance(position) {
   return { traces, layout: layout(timeAxis(), logAxis("|balance| / greatest energy", DATA.levels.map(of)), { shapes: [cursor(position)] }) };
 }
 
-const termLine = (k) => ({ color: TERMS[k % TERMS.length], width: 2, dash: dashes(TERM_DASHES[k % TERM_DASHES.length]) });
+const termLine = (k) => ({ color: term(k), width: 2, dash: dashes(TERM_DASHES[k % TERM_DASHES.length]) });
 
 /** Stored energies on top of each other, or as lines where one is negative; works and the total as lines. */
 function energy(position) {
@@ -137,7 +139,7 @@ function energy(position) {
   const x = DATA.t.slice(0, ledger.total.length);
   const line = (name, y, more) => ({ type: "scatter", mode: "lines", name, x, y, hovertemplate: "%{y:.4g}", ...more });
   const traces = ledger.terms.map(({ name, values }, k) => line(name, values, {
-    line: termLine(k), ...(ledger.stacked ? { stackgroup: "stored", fillcolor: rgba(TERMS[k % TERMS.length], dark() ? 0.4 : 0.3) } : {}),
+    line: termLine(k), ...(ledger.stacked ? { stackgroup: "stored", fillcolor: rgba(term(k), 0.3) } : {}),
   }));
   ledger.works.forEach(({ name, values }, k) => traces.push(line(name, values, {
     line: { color: GREY(), width: 2, dash: dashes(k ? DASH_WORK : [8, 3]) } })));
@@ -149,7 +151,7 @@ function energyKeys() {
   const ledger = DATA.ledger[state.ledger];
   const works = ledger.works.map(({ name }, k) => ({ name, colour: GREY(), dash: k ? DASH_WORK : [8, 3] }));
   const terms = ledger.terms.map(({ name }, k) => ({
-    name, colour: TERMS[k % TERMS.length], dash: TERM_DASHES[k % TERM_DASHES.length], filled: ledger.stacked }));
+    name, colour: term(k), dash: TERM_DASHES[k % TERM_DASHES.length], filled: ledger.stacked }));
   return [{ name: "total", colour: css("--ink"), dash: [] }, ...terms.reverse(), ...works]; // from the top down
 }
 

@@ -55,6 +55,7 @@ function drawPicture(position) {
   drawWall(view, view.x(0), -1);
   nodes.slice(1).forEach((node, e) => (PICTURE.held && e === nodes.length - 2 ? drawWall(view, view.x(node), 1) : drawMass(view, view.x(node), e, shown)));
   drawScale(view);
+  if (width > 700 && PICTURE.shown === 1) drawNames(view, nodes);
 }
 
 function line(pen, points, colour, width) {
@@ -108,7 +109,7 @@ function drawBridges({ pen, x, scale, middle, lane }, element, e, right, positio
 }
 
 function drawSpring({ pen }, from, to, y) {
-  const [turns, lead] = [9, Math.min(14, 0.12 * Math.abs(to - from))];
+  const [turns, lead] = [PICTURE.shown > 1 ? 13 : 31, Math.min(14, 0.12 * Math.abs(to - from))];
   const step = (to - from - 2 * lead) / turns;
   const zigzag = Array.from({ length: turns }, (_, k) => [from + lead + (k + 0.5) * step, y + (k % 2 ? 6 : -6)]);
   line(pen, [[from, y], [from + lead, y], ...zigzag, [to - lead, y], [to, y]], css("--muted"), 1.5);
@@ -137,6 +138,18 @@ function drawMass({ pen, width, middle, lane }, x, e, position) {
   pen.beginPath();
   [[tip, y], [tip - back, y - 5], [tip - back, y + 5]].forEach(([a, b], k) => (k ? pen.lineTo(a, b) : pen.moveTo(a, b)));
   pen.fill();
+}
+
+/** What is what. */
+function drawNames({ pen, x, middle, lane }, nodes) {
+  const left = x(0) + 14;
+  pen.fillStyle = css("--muted");
+  pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
+  pen.fillText("filament of the bridges", left, middle - 12);
+  pen.fillText("passive tissue", left, middle + 1.55 * lane - 14);
+  pen.textAlign = "right";
+  pen.fillText("filament of the tissue", x(nodes[1]) - 14, middle - lane - 9);
+  pen.textAlign = "left";
 }
 
 /** A bar of round length. */

@@ -34,6 +34,7 @@ function lineTraces(position) {
   let rugs = 0;
   return DATA.levels.map((level) => {
     const one = population(level);
+    if (one.kind === "none") return trace(level, [], []);
     if (one.kind === "rug") {
       const x = at(one.x, position) || [];
       const y = x.map(() => -RUG * (rugs + 0.5) * DATA.population.top);
@@ -88,7 +89,7 @@ function heatmap(level, one, position) {
 }
 
 function planeTraces(position) {
-  const reached = DATA.levels.filter((level) => at(population(level).mean, position) !== null);
+  const reached = DATA.levels.filter((level) => population(level).mean && at(population(level).mean, position) !== null);
   const shaded = reached.find((level) => population(level).density && !state.hidden.has(level.label));
   const traces = shaded ? [heatmap(shaded, population(shaded), position)] : [];
   for (const level of reached) {

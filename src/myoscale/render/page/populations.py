@@ -67,12 +67,16 @@ def _level(run: Solution, times: Array, points: list[int], cells: int) -> list[d
         except InputError:  # where the flow does not reach all of the law, its nodes have to do
             pass
     snapshots = [run.populations(float(t)) for t in times]
+    finite = [bool(np.isfinite(one.mean).all() and np.isfinite(one.covariance).all()) for one in snapshots]
+    snapshots = snapshots[: finite.index(False) if False in finite else None]  # what comes after it means nothing
+    if not snapshots:
+        return [{"kind": "none"} for _ in points]
     if nx == 1:
         return [_line([found[p] for found in snapshots], cells) for p in points]
     clouds = snapshots
     if of_law:
         follower = carried(run, low_discrepancy(law, _CLOUD))
-        clouds = [follower.populations(float(t)) for t in times]
+        clouds = [follower.populations(float(t)) for t in times[: len(snapshots)]]
     side = _MAP[min(len(points), 2)]
     return [_plane([s[p] for s in snapshots], [c[p] for c in clouds], side) for p in points]
 
@@ -139,7 +143,7 @@ def _cells(kind: str, heights: list[Array], edges: list[Array]) -> dict[str, Any
 def _line_ranges(levels: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """One pair of axes for all levels, points and times."""
     low, high, top = [], [], [0.0]
-    for one in (one for each in levels.values() for one in each):
+    for one in (one for each in levels.values() for one in each if one["kind"] != "none"):
         if one["kind"] == "rug":
             ends = one["x"].min(), one["x"].max()
         elif one["kind"] == "gaussian":
@@ -153,8 +157,9 @@ def _line_ranges(levels: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
             top.append(_peak(one["height"].max(axis=1)))
         low.append(ends[0])
         high.append(ends[1])
-    margin = 0.03 * (max(high) - min(low)) or 1.0
-    return {"x": plain(np.array([min(low) - margin, max(high) + margin])), "top": plain(np.array(max(top) or 1.0))}
+    start, end = min(low, default=0.0), max(high, default=1.0)
+    margin = 0.03 * (end - start) or 1.0
+    return {"x": plain(np.array([start - margin, end + margin])), "top": plain(np.array(max(top) or 1.0))}
 
 
 def _peak(heights: Array) -> float:
@@ -191,15 +196,20 @@ def _joined_map(one: Snapshot, side: int) -> tuple[Array, Array]:
 
 
 def _plane_ranges(levels: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    every = [one for each in levels.values() for one in each]
+    every = [one for each in levels.values() for one in each if one["kind"] != "none"]
     std = [np.sqrt(one["covariance"][:, [0, 2]]) for one in every]
-    low = np.min([(one["mean"] - 3 * s).min(axis=0) for one, s in zip(every, std, strict=True)], axis=0)
-    high = np.max([(one["mean"] + 3 * s).max(axis=0) for one, s in zip(every, std, strict=True)], axis=0)
-    top = max((one["density"].max() for one in every if "density" in one), default=1.0)
+    pairs = list(zip(every, std, strict=True))
+    low = np.min([np.zeros(2)] * (not pairs) + [(one["mean"] - 3 * s).min(axis=0) for one, s in pairs], axis=0)
+    high = np.max([np.ones(2)] * (not pairs) + [(one["mean"] + 3 * s).max(axis=0) for one, s in pairs], axis=0)
+    top = max((float(one["density"].max()) for one in every if "density" in one), default=1.0)
     for one in every:
         if "density" in one:
             one["density"] = np.round(1000 * one["density"] / top)
-    return {"x": plain(np.array([low[0], high[0]])), "y": plain(np.array([low[1], high[1]])), "top": plain(top)}
+    return {
+        "x": plain(np.array([low[0], high[0]])),
+        "y": plain(np.array([low[1], high[1]])),
+        "top": plain(np.array(top)),
+    }
 
 
 def _plain(one: dict[str, Any]) -> dict[str, Any]:

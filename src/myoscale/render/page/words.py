@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...model import AbstractLaw
 from ...solution import Scenario
 from ...study import Row, Study
 
 _CLOSE = 1e-3  # of the amplitude: an error that no figure shows
 _BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PACKAGES = ("myoscale", "jax", "diffrax", "equinox", "numpy", "plotly")
 
 
@@ -36,10 +38,10 @@ def verdict(study: Study) -> str:
         y = np.asarray(study.solutions[rows[0].label].y)
         where = f"y stays between {y.min():.4g} and {y.max():.4g}" if y.shape[1] == 1 else f"{y.shape[1]} coordinates"
         sentences.append(f"{rows[0].label} from t = 0 to {rows[0].reached:.4g}: {where}.")
-    stopped = [row for row in study.rows if row.message]
-    sentences += [f"{row.label} stopped at t = {row.reached:.4g}." for row in stopped]
+    if stopped := [f"{row.label} at t = {row.reached:.4g}" for row in study.rows if row.message]:
+        sentences.append(f"Stopped early: {', '.join(stopped)}.")
     broken = [row.label for row in rows if row.drift > _BROKEN]
-    worst = max((row.drift for row in rows), default=np.nan)
+    worst = max((row.drift for row in rows if np.isfinite(row.drift)), default=np.nan)
     if broken:
         sentences.append(
             f"{_listed(broken)} lost {'its' if len(broken) == 1 else 'their'} energy balance: do not trust."
@@ -64,10 +66,9 @@ def _agreement(study: Study, others: list[Row]) -> list[str]:
             f"{_listed([row.label for row in close])} {follow} the reference {study.reference} to {_part(worst)}{of}."
         )
     if far:
+        to = "" if close else f" from the reference {study.reference}"
         each = [f"{row.label} by {_part(error[row.label])}" for row in far]
-        said.append(
-            f"{_listed(each)}{of} {'differs' if len(far) == 1 else 'differ'} from {'it' if close else 'the reference ' + study.reference}."
-        )
+        said.append(f"Off{to}: {', '.join(each)}{'' if close else of}.")
     finished = [row for row in close if not row.message]
     if len(finished) > 1:
         best = min(finished, key=lambda row: row.wall)
@@ -92,11 +93,10 @@ def one_way_sentence(study: Study) -> str:
 
 def parameters(scenario: Scenario) -> list[tuple[str, str, list[Parameter]]]:
     """Blocks of the model's table: heading, what it is, its parameters."""
-    bridge = getattr(scenario.model.bridge, "each", scenario.model.bridge)
     law = scenario.start.x
-    blocks = [("Tissue", scenario.model.tissue), ("Bridge", bridge), ("Start", scenario.start)]
+    blocks = [("Tissue", scenario.model.tissue), ("Bridge", _bridge(scenario)), ("Start", scenario.start)]
     blocks += [("Law of the extension x", law)] * dataclasses.is_dataclass(law) + [("Drive", scenario.drive)]
-    found = [(f"{name}: {type(thing).__name__}", _first_line(thing), list(_fields(thing))) for name, thing in blocks]
+    found = [(_heading(name, thing), _first_line(thing), list(_fields(thing))) for name, thing in blocks]
     save = scenario.save if np.ndim(scenario.save) == 0 else f"{len(np.asarray(scenario.save))} times"
     run = [
         Parameter("t1", f"{float(scenario.t1):.6g}", "end of the run"),
@@ -142,6 +142,10 @@ def again(study: Study) -> str:
     )
 
 
+def _heading(name: str, thing: Any) -> str:
+    return name if type(thing).__name__ == name else f"{name}: {type(thing).__name__}"
+
+
 def _bridge(scenario: Scenario) -> Any:
     return getattr(scenario.model.bridge, "each", scenario.model.bridge)
 
@@ -149,7 +153,7 @@ def _bridge(scenario: Scenario) -> Any:
 def _fields(thing: Any) -> Iterator[Parameter]:
     for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ():
         value = getattr(thing, field.name)
-        if value is None:
+        if value is None or isinstance(value, AbstractLaw):  # laws have a block of their own
             continue
         says, unit = field.metadata.get("doc", ""), field.metadata.get("unit", "")
         yield Parameter(field.name, _value(value) + (f" {unit}" if unit else ""), says)
@@ -191,7 +195,8 @@ def _part(fraction: float) -> str:
         return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"
     if fraction == 0:
         return "the last digit"
-    return f"{fraction:.0e}"
+    digit, exponent = f"{fraction:.0e}".split("e")
+    return f"{digit}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
 def _seconds(wall: float) -> str:

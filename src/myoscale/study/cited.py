@@ -1,0 +1,79 @@
+"""Cite what ran: the models, the methods and the libraries that a study, a solution or a problem has used."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from ..citations import (
+    BONNEEL_2011,
+    EQUINOX,
+    INTEGRATOR,
+    JAX,
+    POT,
+    REGISTRY,
+    ROSENBLATT_1952,
+    SANTAMBROGIO_2015,
+    SCIPY,
+    SOBOL_POINTS,
+    TREFETHEN_2019,
+    Citation,
+    software,
+)
+from ..model import AbstractLaw, Stacked, Start
+from ..run.solve import compressible
+from ..solution import Scenario, Solution
+from ..zoo import Problem
+from .result import Study
+
+
+def cited(what: Study | Solution | Problem | None = None) -> list[Citation]:
+    """What to cite, this software first.
+
+    **Arguments:** `what` was run; a problem counts as compared at its own levels. None: what every run uses.
+
+    **Returns:** each `Citation` once; `.text` is one line, `.bibtex` an entry.
+    """
+    every = [software(), *_of(what), JAX, EQUINOX]
+    return list({citation.key: citation for citation in every}.values())
+
+
+def cite(what: Study | Solution | Problem | None = None) -> str:
+    """`cited` as BibTeX."""
+    return "\n\n".join(citation.bibtex for citation in cited(what))
+
+
+def _of(what: Study | Solution | Problem | None) -> Iterator[Citation]:
+    if isinstance(what, Problem):
+        yield from (one for one in REGISTRY.values() if one.doi and one.doi in what.source)
+        for level in what.levels:
+            names = (field.name for field in dataclasses.fields(Scenario) if field.name != "level")
+            scenario = Scenario(level=level, **{name: getattr(what, name) for name in names})
+            yield from _run(scenario, bool(compressible(scenario)))
+        yield from _distances(what.start)
+    elif isinstance(what, Solution):
+        yield from _run(what.scenario, "Chebyshev" in what.stats.path)
+    elif isinstance(what, Study):
+        for solution in what.solutions.values():
+            yield from _of(solution)
+        if any(len(row.wassersteins) for row in what.rows):
+            yield from _distances(next(iter(what.solutions.values())).scenario.start)
+
+
+def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
+    """One level of one model."""
+    bridge = scenario.model.bridge
+    yield from (bridge.each if isinstance(bridge, Stacked) else bridge).cites
+    yield from scenario.model.tissue.cites
+    yield from scenario.level.cites(scenario.start)
+    if compressed:
+        yield TREFETHEN_2019
+    yield from INTEGRATOR
+
+
+def _distances(start: Start) -> Iterator[Citation]:
+    """W₁ between populations: on the line by distribution functions, elsewhere by a linear programme between clouds of points."""
+    yield SANTAMBROGIO_2015
+    yield SCIPY
+    if start.nx > 1:
+        yield from (BONNEEL_2011, POT)
+        if isinstance(start.x, AbstractLaw):
+            yield from (ROSENBLATT_1952, *SOBOL_POINTS)
