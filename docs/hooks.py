@@ -32,6 +32,9 @@ SETTINGS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
+_FETCHED = re.compile(
+    r"""(<link\b(?![^>]*rel="canonical")|<script\b|<img\b|<iframe\b)[^>]*\b(src|href)="?(https?:)?//[^>]*>"""
+)
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -61,6 +64,13 @@ def on_files(files, config):
 def on_page_content(html, page, config, files):
     """Draw formulas."""
     return _FORMULA.sub(lambda found: _formula(found[3], "block" if found[2] == "[" else "inline"), html)
+
+
+def on_post_build(config):
+    """The site stands alone: nothing in it is fetched from elsewhere."""
+    for page in Path(config["site_dir"]).rglob("*.html"):
+        if found := _FETCHED.search(page.read_text(encoding="utf-8")):
+            raise PluginError(f"{page.name} fetches something from elsewhere: {found[0]}")
 
 
 def _formula(text: str, display: str) -> str:
@@ -120,9 +130,8 @@ def _keys() -> str:
     """Every table of a scenario file, from the classes that it makes."""
     from inspect import Parameter, getdoc
 
-    from myoscale.model import AbstractBridge, AbstractLaw, AbstractTissue
     from myoscale.drive import AbstractDrive, AbstractSignal
-    from myoscale.model import Start
+    from myoscale.model import AbstractBridge, AbstractLaw, AbstractTissue, Start
     from myoscale.scenario import Catalogue
     from myoscale.scenario.schema import parameters
     from myoscale.tissue import AbstractKinematics
@@ -160,4 +169,8 @@ def _keys() -> str:
 
 
 def _short(value) -> str:
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value).replace("\n", " ")
+    return (
+        f"{value:g}"
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else str(value).replace("\n", " ")
+    )

@@ -3,8 +3,8 @@
 griffe reads source without running it and knows dataclasses by their decorator, which `eqx.Module` applies by inheritance.
 """
 
-import inspect
 import importlib
+import inspect
 
 import griffe
 
@@ -29,7 +29,9 @@ class Constructors(griffe.Extension):
                 else next(iter(names))
             )
             parameters.append(griffe.Parameter(parameter.name, kind=kind, default=default))
-        init = griffe.Function("__init__", parameters=griffe.Parameters(griffe.Parameter("self", kind=next(iter(names))), *parameters))
+        init = griffe.Function(
+            "__init__", parameters=griffe.Parameters(griffe.Parameter("self", kind=next(iter(names))), *parameters)
+        )
         cls.set_member("__init__", init)
 
 
