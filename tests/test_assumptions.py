@@ -8,6 +8,7 @@ import functools
 import json
 import re
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.optimize import brentq
 import myoscale as ms
 from myoscale import zoo
 from myoscale.study.survey import sample
-from myoscale.types import Scalar
+from myoscale.types import Array, Scalar
 
 NAMES = zoo.names()
 
@@ -245,6 +246,38 @@ def test_what_is_not_finite_is_named():
     assert rows["D²g"].lipschitz is None and rows["g"].bound > 0 and not found.hold
     assert "The derivative of D²g is not finite at t = 0, x = 0, for bridge 0" in said(found, "fails")
     assert not re.search(r"\b(nan|inf)\b", str(found)) and json.dumps(found.as_dict(), allow_nan=False)
+
+
+class Cusp(ms.AbstractTissue):
+    """W₀ = |y|^1.5, whose force has no derivative at y = 0, and bridges that repel as |r|^-1."""
+
+    mass_matrix: Array = eqx.field(default_factory=lambda: np.eye(1))
+
+    def energy(self, y):
+        return jnp.abs(y[0]) ** 1.5
+
+
+class Repelling(ms.AbstractBridge):
+    """Bridges whose pair energy is not finite where they meet."""
+
+    mass: Scalar = 1.0
+
+    def constraint(self, x, q):
+        return x - q
+
+    def energy(self, x):
+        return 0.5 * x @ x
+
+    def interaction(self, r):
+        return 1.0 / jnp.abs(r[0])
+
+
+def test_forces_that_are_not_finite_are_named():
+    model = ms.Model(Cusp(), Repelling())
+    found = ms.assumptions(model, ms.Start(0.0, x=np.array([0.1, 0.3])), t1=1.0)
+    assert "The derivative of F₀ = −∇W₀ is not finite at t = 0." in said(found, "fails")
+    assert "K = ∇V(x′ − x) is not finite between some bridges." in said(found, "fails")
+    assert "The run stops early" in said(found, "fails") and not re.search(r"\b(nan|inf)\b", str(found))
 
 
 def test_extreme_bridges_are_looked_at():

@@ -55,10 +55,9 @@ def hold(folder: str | Path, identity: dict[str, Any]) -> Iterator["Checkpoint"]
 
     **Raises:** `InputError` if another process is at work there, it holds another scenario, or nothing can be written.
     """
-    folder = Path(folder)
+    folder = store.writable(Path(folder) / "run.json").parent
     lock = filelock.FileLock(folder / "lock")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise InputError(f"'{folder}' is in use by another run: wait for its end, or choose another folder.") from None
@@ -95,7 +94,7 @@ def _difference(known: dict[str, Any], identity: dict[str, Any]) -> str:
         return f"{known['holds']}, not {identity['holds']}"
     unequal = lambda part: [name for name, value in identity[part].items() if known[part].get(name) != value]
     if names := unequal("scenario"):
-        return f"{known['holds']} of another scenario (another {', another '.join(names)})"
+        return f"{known['holds']} of another scenario (not the same {', '.join(names)})"
     changes = [
         f"{name} {known['software'].get(name)}, now {identity['software'][name]}" for name in unequal("software")
     ]
@@ -171,9 +170,13 @@ class Checkpoint:
             "dimensions": {str(name): variable.dims for name, variable in data.variables.items()},
         }
         store.write_bytes(self.folder / "solution.npz", _pack(arrays, about))
-        for name in _STATES:
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove what a finished run needs no more."""
+        for path in (*self.folder.glob("state-*.npz"), *self.folder.glob(".*.part")):
             with contextlib.suppress(OSError):
-                (self.folder / name).unlink(missing_ok=True)
+                path.unlink()
 
     def finished(self, scenario: Scenario) -> Solution | None:
         """The finished run of the scenario that this folder was claimed for, None if it is not there or cannot be read."""
@@ -181,9 +184,11 @@ class Checkpoint:
             arrays, about = _unpack((self.folder / "solution.npz").read_bytes())
             dimensions = about["dimensions"]
             data = xr.Dataset({name: (dimensions[name], a) for name, a in arrays.items()}, attrs=about["attributes"])
-            return from_dataset(data, scenario)
+            solution = from_dataset(data, scenario)
         except _UNREADABLE:
             return None
+        self._clear()  # a process may have been killed before it did
+        return solution
 
 
 def _pack(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> memoryview:

@@ -79,7 +79,7 @@ class Series(AbstractSignal):
 
     times: Float[Array, " n"] = parameter("times, increasing", "time")
     values: Float[Array, "n ..."] = parameter("value at each time", "driven")
-    slopes: Float[Array, "n ..."]  # of the spline at each time: derived
+    slopes: Float[Array, "n ..."] = parameter("slope of the spline at each time, derived from the values")
 
     def __init__(self, times: ArrayLike | list | tuple, values: ArrayLike | list | tuple):
         self.times, self.values = np.asarray(times, float), np.asarray(values, float)

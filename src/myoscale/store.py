@@ -149,15 +149,15 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        if os.name == "posix":  # the folder's own entry
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the folder's entry too, where the system lets us
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def write(dataset: xr.Dataset, path: str | Path) -> Path:

@@ -90,8 +90,10 @@ def _check(problem: Problem) -> None:
     if not problem.levels:
         raise InputError('Expected one level or more, levels = ["moments"] for instance. Received none.')
     for level in (*problem.levels, *((problem.reference,) if problem.reference else ())):
-        save = problem.save if isinstance(problem.save, int) else np.array(problem.save)
-        check(Scenario(problem.model, level, problem.start, **problem.options | {"save": save}))
+        options: dict[str, Any] = problem.options
+        if not isinstance(problem.save, int):
+            options["save"] = np.array(problem.save)
+        check(Scenario(problem.model, level, problem.start, **options))
 
 
 def _where(name: str, text: str, path: list[Any]) -> str:

@@ -290,7 +290,13 @@ class _Reading:
         for row in rows[len(_FUNCTIONS) :]:
             if row.bound is None or row.lipschitz is None:
                 what = row.name if row.bound is None else f"The derivative of {row.name}"
-                findings.append(Finding("fails", f"{what} is not finite somewhere on the visited region."))
+                unknown = ~np.isfinite(self.found.along.F0 + self.found.along.DF0)
+                when = (
+                    f"at t = {number(self.ts[np.argmax(unknown)])}"
+                    if row.name.startswith("F₀")
+                    else "between some bridges"
+                )
+                findings.append(Finding("fails", f"{what} is not finite {when}."))
         good = [row.name.split(" ")[0] for row in rows if row.bound is not None and row.lipschitz is not None]
         if good:
             listed = " and ".join([", ".join(good[:-1]), good[-1]]) if good[1:] else good[0]

@@ -213,9 +213,10 @@ def _growth_of_bridges(model: Model, low: Array, high: Array) -> Array:
 
 
 def _ball(low: Array, high: Array) -> tuple[Array, Array]:
+    """Middle and radius of what was visited; a radius that also reaches far compared with where that is."""
     middle = jnp.where(jnp.isfinite(low + high), (low + high) / 2, 0.0)
     radius = jnp.sqrt(jnp.sum((high - low) ** 2)) / 2
-    floor = 1e-3 * (1.0 + jnp.sqrt(jnp.sum(middle**2)))
+    floor = jnp.maximum(jnp.sqrt(jnp.sum(middle**2)), 1e-3)
     return middle, jnp.where(jnp.isfinite(radius), jnp.maximum(radius, floor), floor)
 
 

@@ -43,7 +43,7 @@ def chain(
     every = lambda value: np.full(elements, value)
     tissue = ChainTissue(masses=every(M0), springs=every(kappa0), rest=rest, counts=heads)
     stretches = np.broadcast_to(as_float(q), elements)
-    model = Model(tissue, LinearBridge(mass=m, stiffness=kappa1, gain=gamma))
+    model = Model(tissue, LinearBridge(mass=m, stiffness=kappa1, gain=as_float(gamma)))
     return model, Start(np.cumsum(stretches), np.zeros(elements), x=x)
 
 

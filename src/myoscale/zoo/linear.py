@@ -8,7 +8,7 @@ from ..citations import PLUNDER_SIMEON_2020
 from ..levels import Characteristics, Kinetic, MomentClosure, Reduced
 from ..model import AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
-from ..types import Scalar
+from ..types import Scalar, as_float
 from .bridges import LinearBridge
 from .exact import LinearExact
 from .page import Page
@@ -32,7 +32,7 @@ def linear(
 
     **Returns:** model and start.
     """
-    model = Model(SpringMass(mass=M0, stiffness=kappa0), LinearBridge(mass=m, stiffness=kappa1, gain=gamma))
+    model = Model(SpringMass(mass=M0, stiffness=kappa0), LinearBridge(mass=m, stiffness=kappa1, gain=as_float(gamma)))
     return model, Start(y, v, x=x)
 
 
