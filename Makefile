@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format docs clean
 
 help:
 	@echo "make demo    compare every level on the linear example; results in out/linear"
 	@echo "make test    run the tests"
 	@echo "make lint    check style, types and the floors"
+	@echo "make docs    run the examples and build the site; open site/index.html"
 	@echo "make format  rewrite the code in the house style"
 	@echo "make clean   remove everything that make made, .venv included"
 
@@ -32,6 +33,11 @@ lint: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Strict: a broken link, a failing example or code block, a name without a page stop it.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the site is site/index.html"
 
 # A stamp, not bin/python, is the target: venv leaves bin/python behind when it fails half way.
 $(VENV)/.created:
@@ -56,6 +62,11 @@ $(VENV)/.installed-test: pyproject.toml | $(VENV)/.created
 	@$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/.created
+	@echo "installing myoscale and what builds its site into $(VENV) (minutes the first time)"
+	@$(PIP) --editable '.[docs]'
+	@touch $@ $(VENV)/.installed
+
 clean:
-	rm -rf $(VENV) out build dist .cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out site build dist .cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
