@@ -437,7 +437,8 @@ def _progress(quiet: bool, count: int) -> Iterator["Progress | None"]:
 
         def advance(word: str, fraction: float) -> None:
             if bar.tasks[0].description == "starting":  # a resumed run's first part was not done just now
-                bar.reset(task, description=word)
+                begun: Any = fraction  # rich says int and takes any number
+                bar.reset(task, completed=begun, description=word)
             bar.update(task, description=word, completed=fraction)
 
         yield advance
