@@ -22,6 +22,7 @@ from .errors import InputError, InterruptedRun, MyoscaleError, StoppedError, nea
 
 if TYPE_CHECKING:
     from .run import Progress
+    from .study import Study
     from .zoo import Problem
 
 _INTERRUPTED = 130  # what shells report after Ctrl-C
@@ -197,7 +198,8 @@ def check_problem(
     if as_json:
         _print_json({"title": problem.title, "levels": [level.label for level in problem.levels], **found.as_dict()})
         return
-    typer.echo(f"{problem.title or name}: the scenario can be used.\n\n{found}")
+    verdict = "what the theory assumes holds where it goes" if found.hold else "not all that the theory assumes holds"
+    typer.echo(f"{problem.title or name}\nThe scenario can be run; {verdict}.\n\n{found}")
 
 
 @app.command(
@@ -432,7 +434,14 @@ def _progress(quiet: bool, count: int) -> Iterator["Progress | None"]:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), *left
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda word, fraction: bar.update(task, description=word, completed=fraction)
+
+        def advance(word: str, fraction: float) -> None:
+            if bar.tasks[0].description == "starting":  # a resumed run's first part was not done just now
+                begun: Any = fraction  # rich says int and takes any number
+                bar.reset(task, completed=begun, description=word)
+            bar.update(task, description=word, completed=fraction)
+
+        yield advance
 
 
 def _own_process() -> None:

@@ -160,6 +160,19 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
             os.close(folder)
 
 
+def put(path: str | Path, data: bytes | memoryview) -> Path:
+    """A file for the user, whole or not at all.
+
+    **Raises:** `InputError` if it cannot be written there.
+    """
+    path = writable(path)
+    try:
+        write_bytes(path, data)
+    except OSError as error:
+        raise InputError(f"Cannot write '{path}': {error.strerror or error}.") from None
+    return path
+
+
 def write(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write NetCDF whole or not at all.
 
@@ -167,12 +180,7 @@ def write(dataset: xr.Dataset, path: str | Path) -> Path:
 
     **Raises:** `InputError` if it cannot be written there.
     """
-    path = writable(path)
-    try:
-        write_bytes(path, dataset.to_netcdf(engine="h5netcdf"))
-    except OSError as error:
-        raise InputError(f"Cannot write '{path}': {error.strerror or error}.") from None
-    return path
+    return put(path, dataset.to_netcdf(engine="h5netcdf"))
 
 
 def read(path: str | Path) -> xr.Dataset:

@@ -48,7 +48,9 @@ def population(
         return False
     assert mean is not None and covariance is not None
     if cloud and edges is not None and masses is not None and len(edges) == 2:
-        axes.pcolormesh(edges[0], edges[1], masses.T, cmap="Greys", vmax=2 * masses.max(), zorder=0, rasterized=True)
+        axes.pcolormesh(
+            edges[0], edges[1], masses.T, cmap="Greys", vmax=float(2 * masses.max()), zorder=0, rasterized=True
+        )
     if len(mean) > 1:
         _ellipses(axes, mean, covariance, style)
     elif covariance[0, 0] > 0:
@@ -109,6 +111,6 @@ def _ellipses(axes: Axes, mean: Array, covariance: Array, style: Style) -> None:
     angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
     for size in (1, 2):
         width, height = 2 * size * np.sqrt(np.maximum(values[::-1], 0.0))
-        axes.add_patch(Ellipse((mean[0], mean[1]), width, height, angle=angle, fill=False, edgecolor=style.colour, linestyle=style.dashes, linewidth=style.width, zorder=style.order))  # fmt: skip
+        axes.add_patch(Ellipse((float(mean[0]), float(mean[1])), width, height, angle=angle, fill=False, edgecolor=style.colour, linestyle=style.dashes, linewidth=style.width, zorder=style.order))  # fmt: skip
     axes.plot(*mean[:2], marker="+", markersize=9, markeredgewidth=1.6, color=style.colour, zorder=style.order)
     axes.autoscale_view()

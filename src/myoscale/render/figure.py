@@ -1,12 +1,13 @@
 """The figure of a study as files: PNG, SVG and PDF, the same bytes for the same study."""
 
+import io
 from pathlib import Path
 
 import matplotlib
 
+from .. import store
 from ..study import Study
 from ..study.figure import figure
-from .files import write_whole
 
 __all__ = ["figure", "save_figure"]
 
@@ -22,6 +23,7 @@ def save_figure(study: Study, folder: str | Path, title: str = "", name: str = "
     paths = []
     with matplotlib.rc_context({"svg.hashsalt": "myoscale"}):
         for kind, metadata in _KINDS.items():
-            write = lambda part, kind=kind, metadata=metadata: fig.savefig(part, format=kind, metadata=metadata)
-            paths.append(write_whole(Path(folder) / f"{name}.{kind}", write))
+            drawn = io.BytesIO()
+            fig.savefig(drawn, format=kind, metadata=metadata)
+            paths.append(store.put(Path(folder) / f"{name}.{kind}", drawn.getvalue()))
     return paths

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import store
 from ..errors import InputError
 from ..solution import Solution
 from ..study import Study, alone
 from .figure import save_figure
-from .files import write_whole
 from .table import save_table
 
 FILES = ("page.html", "figure.png", "figure.svg", "figure.pdf", "table.txt", "study.nc", "solution.nc")
@@ -40,7 +40,7 @@ def report(
         raise InputError("Expected a study with results. Received one that stopped before any level had saved a time.")
     folder, html = Path(folder), page(study, title, source, command, citations)
     return [
-        write_whole(folder / "page.html", lambda part: part.write_text(html, encoding="utf-8")),
+        store.put(folder / "page.html", html.encode()),
         *save_figure(study, folder, title),
         save_table(study, folder / "table.txt", title),
         data(folder / ("study.nc" if data == study.save else "solution.nc")),

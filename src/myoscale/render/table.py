@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from .. import store
 from ..study import Study
-from .files import write_whole
 
 
 def save_table(study: Study, path: str | Path, title: str = "") -> Path:
@@ -13,7 +13,7 @@ def save_table(study: Study, path: str | Path, title: str = "") -> Path:
     **Raises:** `InputError` if it cannot be written there.
     """
     text = f"{title}\n\n{study}\n" if title else f"{study}\n"
-    return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    return store.put(path, text.encode())
 
 
 def listing(rows: Iterable[tuple[str, str]], header: tuple[str, str] = ("name", "title")) -> str:

@@ -104,7 +104,7 @@ def _where(name: str, text: str, path: list[Any]) -> str:
 def _sentence(error: ValidationError, tree: Any, catalogue: Catalogue) -> tuple[list[Any], str]:
     """Where in the file, and what, of the first finding: unknown keys before missing ones, of which they are often the cause."""
     order = {"extra_forbidden": 0, "missing": 2}
-    found = min(error.errors(include_url=False), key=lambda e: order.get(e["type"], 1))
+    found: Any = min(error.errors(include_url=False), key=lambda e: order.get(e["type"], 1))
     kind, path, table = found["type"], [], tree
     for item in found["loc"][: len(found["loc"]) - (kind in ("extra_forbidden", "missing"))]:
         inside = (isinstance(table, dict) and item in table) or (isinstance(table, list) and isinstance(item, int))
@@ -113,10 +113,8 @@ def _sentence(error: ValidationError, tree: Any, catalogue: Catalogue) -> tuple[
     key = _spelled(path)
     if kind == "extra_forbidden":
         name = str(found["loc"][-1])
-        return [
-            *path,
-            name,
-        ], f"{key or 'the file'} has no key '{name}': {nearest(name, _keys(found, table, catalogue))}"
+        said = f"{key or 'the file'} has no key '{name}': {nearest(name, _keys(found, table, catalogue))}"
+        return [*path, name], said
     if kind == "missing":
         lacking = str(found["loc"][-1])
         where = f"{key} lacks" if key else "the file lacks"

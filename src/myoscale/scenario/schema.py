@@ -50,32 +50,27 @@ class Schema:
     def __init__(self, catalogue: Catalogue):
         self.catalogue = catalogue
         self._made: dict[Any, Any] = {}
-        bridge = self.choice(AbstractBridge)
+        bridge: Any = self.choice(AbstractBridge)
         several = Annotated[list[bridge], AfterValidator(lambda bridges: _make(Stacked, bridges))]
-        either = Annotated[bridge, Tag("one")] | Annotated[several, Tag("several")]
-        kind = lambda value: "several" if isinstance(value, list) else "one"
-        level = Annotated[Any, PlainValidator(_level)]
-        words = Annotated[Any, PlainValidator(_words)]
-        numbers = self.value(float, {"unit": "time"})
+        level: Any = Annotated[Any, PlainValidator(_level)]
+        words: Any = Annotated[Any, PlainValidator(_words)]
+        number: Any = self.value(float, {"unit": "time"})
+        times = Annotated[list[number], AfterValidator(tuple)]
+        listed = lambda value: "several" if isinstance(value, list) else "one"
         defaults = {field.name: field.default for field in dataclasses.fields(Problem)}
-        times = Annotated[
-            Annotated[self.value(int, {}), Tag("count")]
-            | Annotated[list[numbers], AfterValidator(tuple), Tag("times")],
-            Discriminator(lambda value: "times" if isinstance(value, list) else "count"),
-        ]
         self.file = create_model(
             "Scenario",
             __config__=_CONFIG,
             title=(words, ""),
             source=(words, defaults["source"]),
-            t1=(numbers, ...),
-            save=(times, defaults["save"]),
+            t1=(number, ...),
+            save=(_either(listed, one=self.value(int, {}), several=times), defaults["save"]),
             tolerance=(self.value(float, {}), defaults["tolerance"]),
             seed=(self.value(int, {}), defaults["seed"]),
-            levels=(list[level], ...),
-            reference=(level | None, None),
+            levels=(list[level], ...),  # pyright: ignore[reportInvalidTypeForm]  (made at run time)
+            reference=(level, None),
             tissue=(self.choice(AbstractTissue), ...),
-            bridge=(Annotated[either, Discriminator(kind)], ...),
+            bridge=(_either(listed, one=bridge, several=several), ...),
             start=(self.table(Start), ...),
             drive=(self.choice(AbstractDrive), defaults["drive"]),
             units=(Any, None),
@@ -119,13 +114,10 @@ class Schema:
 
     def choice(self, base: type, driven: str = "", inside: type | None = None) -> Any:
         """A table of any class of a kind, chosen by its key `type`. A class does not hold its own kind: mixtures are not mixed."""
-        tables = [
-            Annotated[self.table(kind, driven, typed=True), Tag(name)]
-            for name, kind in self.catalogue.names[base].items()
-            if kind is not inside
-        ]
-        union = typing.Union[tuple(tables)]  # noqa: UP007  (its members are known only now)
-        return Annotated[union, Discriminator(_tag)]
+        kinds = self.catalogue.names[base].items()
+        return _either(
+            _tag, **{name: self.table(kind, driven, typed=True) for name, kind in kinds if kind is not inside}
+        )
 
     def value(self, annotation: Any, metadata: dict[str, str], inside: type | None = None) -> Any:
         """What a key may be."""
@@ -140,10 +132,7 @@ class Schema:
         tables = self.choice(bases[0], unit if bases[0] is AbstractSignal else "", inside)
         if plain is None:
             return tables
-        return Annotated[
-            Annotated[tables, Tag("table")] | Annotated[plain, Tag("plain")],
-            Discriminator(lambda value: "table" if isinstance(value, dict) else "plain"),
-        ]
+        return _either(lambda value: "table" if isinstance(value, dict) else "plain", table=tables, plain=plain)
 
     def _plain(self, members: list[Any], unit: str, inside: type | None) -> Any:
         """What is not a table: a choice, a number, an array, a list."""
@@ -187,6 +176,12 @@ def _axes(member: Any) -> int | Literal[False] | None:
         return False
     names = getattr(member, "dim_str", "...").split()
     return None if any("..." in name or name.startswith("*") for name in names) else len(names)
+
+
+def _either(which: Callable[[Any], str | None], **kinds: Any) -> Any:
+    """One of several alternatives, chosen by name."""
+    tagged = tuple(Annotated[kind, Tag(name)] for name, kind in kinds.items())
+    return Annotated[typing.Union[tagged], Discriminator(which)]  # noqa: UP007  (its members are known only now)
 
 
 def _tag(value: Any) -> Any:

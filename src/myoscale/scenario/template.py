@@ -16,7 +16,10 @@ from .schema import parameters
 def own_bridge() -> str:
     """A Python file that defines a bridge, to be changed."""
     return (
-        importlib.resources.files(__package__).joinpath("own_bridge.py.txt").read_text("utf-8").format(file="mine.py")
+        importlib.resources.files("myoscale.scenario")
+        .joinpath("own_bridge.py.txt")
+        .read_text("utf-8")
+        .format(file="mine.py")
     )
 
 

@@ -78,11 +78,11 @@ class _Writer:
         if self.lines:
             self.lines.append("")
         for key in ("t1", "save", "tolerance", "seed", "levels", "reference"):
-            value = getattr(problem, key)
+            value: Any = getattr(problem, key)
             if isinstance(value, AbstractLevel):
                 value = level_spec(value)
             if key == "levels":
-                value = [level_spec(level) for level in value]
+                value = [level_spec(level) for level in problem.levels]
             comment = _HEAD[key].format(time=self._unit("time"))
             if value is None:
                 self._left_out(key, comment)

@@ -26,20 +26,23 @@ COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
 
 def study_text(study: Any) -> str:
     """One row a level, then what the numbers mean, what stopped, and the effect of m."""
-    header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in COLUMNS.items())
+    compared = len(study.rows) > 1
+    columns = COLUMNS if compared else {name: column for name, column in COLUMNS.items() if not name.startswith("max")}
+    header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in columns.items())
     lines = [header, "-" * len(header)]
     for row in study.rows:
         mark = (
-            (" *" if row.label == study.reference else "")
+            (" *" if compared and row.label == study.reference else "")
             + (" !" if row.message else "")
             + (" ?" if row.drift > _BROKEN else "")
         )
-        cells = "".join(cell(row).rjust(width) for width, cell in COLUMNS.values())
+        cells = "".join(cell(row).rjust(width) for width, cell in columns.values())
         lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
-    notes = [
+    apart = (
         "* reference. Δy, Δẏ: distance to it, greatest over time; W1: to its population at "
-        f"{_listed(study.times)}{_clouds(study)}; drift: of the energy."
-    ]
+        f"{_listed(study.times)}{_clouds(study)}; "
+    )
+    notes = [f"{apart if compared else ''}drift: of the energy, relative; residual: of the constraint."]
     notes += [f"! {row.message}" for row in study.rows if row.message]
     notes += [
         f"? {row.label} lost its energy balance (drift {row.drift:.1e}): do not trust it."

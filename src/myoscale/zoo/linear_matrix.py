@@ -39,8 +39,8 @@ def linear_matrix(
 
     **Returns:** model and start.
     """
-    tissue = LumpedTissue(mass_matrix=M0, stiffness=kappa0)
-    model = Model(tissue, LinearBridge(mass=m, stiffness=kappa1, gain=gain))
+    tissue = LumpedTissue(mass_matrix=as_float(M0), stiffness=as_float(kappa0))
+    model = Model(tissue, LinearBridge(mass=m, stiffness=kappa1, gain=as_float(gain)))
     return model, Start(as_float(y), as_float(v), x=x)
 
 

@@ -70,7 +70,7 @@ def page(study: Study, title: str = "", source: str = "", command: str = "", cit
 
 
 def _text(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files(__name__) / name).read_text(encoding="utf-8")
 
 
 def _json(value: object) -> Markup:

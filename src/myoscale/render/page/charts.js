@@ -6,7 +6,6 @@ const TERMS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
 const TERMS_DARK = ["#3D9BE0", "#F0B429", "#14B88A", "#DB93BC", "#9AD4F7", "#F0763B"];
 const term = (k) => (dark() ? TERMS_DARK : TERMS)[k % TERMS.length];
 const TERM_DASHES = [[], [6, 4], [1.5, 2.5], [7, 3, 1.5, 3], [3, 3], [10, 3]];
-const CURSOR_EVERY = 80; // ms, while playing
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
 const state = { hidden: new Set(), point: 0, ledger: DATA.reference in DATA.ledger ? DATA.reference : DATA.levels[0].label };
@@ -53,17 +52,12 @@ function layout(x, y, more = {}) {
 
 const END = DATA.t[DATA.t.length - 1];
 const timeAxis = () => axis("time t [scaled]", { range: [DATA.t[0], END], hoverformat: ".4g", nticks: 7 });
-const cursor = (position) => ({
-  type: "line", xref: "x", yref: "paper", x0: timeAt(position), x1: timeAt(position), y0: 0, y1: 1,
-  line: { color: css("--accent"), width: 1.5 }, layer: "above",
-});
-
 /** A logarithmic axis over what is shown, at whole powers of ten, of which no more than seven are named. */
 function logAxis(title, curves) {
   const values = curves.flat().filter((value) => value !== null && value > 0);
   if (!values.length) return axis(title, { showticklabels: false, range: [0, 1] });
   const top = Math.ceil(Math.log10(Math.max(...values)) + 0.15);
-  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 12);
+  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 14);
   return axis(title, {
     type: "log", range: [bottom, top], dtick: Math.max(1, Math.ceil((top - bottom) / 7)), exponentformat: "power", hoverformat: ".2e",
   });
@@ -73,7 +67,7 @@ function logAxis(title, curves) {
 function namesAtEnd(names, curves) {
   if (!several(names.length)) return [];
   const values = curves.flat(2).filter((value) => value !== null);
-  const gap = 0.075 * (Math.max(...values) - Math.min(...values) || 1);
+  const gap = 0.1 * (Math.max(...values) - Math.min(...values) || 1);
   const ends = names.map((name, k) => ({ name, y: curves[0][k].findLast((value) => value !== null) }));
   ends.sort((a, b) => a.y - b.y).forEach((end, k) => { if (k) end.y = Math.max(end.y, ends[k - 1].y + gap); });
   return ends.map(({ name, y }) => ({ text: name, x: 1, xref: "paper", xanchor: "left", xshift: 3, y, yref: "y", showarrow: false }));
@@ -90,28 +84,28 @@ function componentCurves(of, names) {
       })));
 }
 
-function motion(position) {
+function motion() {
   const every = DATA.levels.map((level) => DATA.y[level.label]);
   return {
     traces: componentCurves((label) => DATA.y[label], DATA.coordinates),
     layout: layout(timeAxis(), axis("displacement y [scaled]"), {
-      shapes: [cursor(position)], annotations: namesAtEnd(DATA.coordinates, [DATA.y[longest()], ...every]),
+      annotations: namesAtEnd(DATA.coordinates, [DATA.y[longest()], ...every]),
     }),
   };
 }
 
-function force(position) {
+function force() {
   const of = (label) => DATA.force[label][state.point];
   const every = DATA.levels.map((level) => of(level.label));
   return {
     traces: componentCurves(of, DATA.components),
     layout: layout(timeAxis(), axis("force [scaled]"), {
-      shapes: [cursor(position)], annotations: namesAtEnd(DATA.components, [of(longest()), ...every]),
+      annotations: namesAtEnd(DATA.components, [of(longest()), ...every]),
     }),
   };
 }
 
-function distance(position) {
+function distance() {
   const levels = DATA.levels.filter((level) => level.label in DATA.distance);
   const traces = levels.map((level) => {
     const values = DATA.distance[level.label];
@@ -122,19 +116,19 @@ function distance(position) {
     traces.push({ type: "scatter", mode: "lines", name: "one-way, m = 0", x: DATA.t.slice(0, values.length), y: values,
       line: { color: GREY(), width: 1.5 }, hovertemplate: "%{y:.1e}" });
   }
-  return { traces, layout: layout(timeAxis(), logAxis("|y − y<sub>ref</sub>| [scaled]", traces.map((one) => one.y)), { shapes: [cursor(position)] }) };
+  return { traces, layout: layout(timeAxis(), logAxis("|y − y<sub>ref</sub>| [scaled]", traces.map((one) => one.y))) };
 }
 
-function balance(position) {
+function balance() {
   const of = (level) => DATA.ledger[level.label].balance;
   const traces = DATA.levels.map((level) => trace(level, DATA.t.slice(0, of(level).length), of(level), { hovertemplate: "%{y:.1e}" }));
-  return { traces, layout: layout(timeAxis(), logAxis("|balance| / greatest energy", DATA.levels.map(of)), { shapes: [cursor(position)] }) };
+  return { traces, layout: layout(timeAxis(), logAxis("|balance| / greatest energy", DATA.levels.map(of))) };
 }
 
 const termLine = (k) => ({ color: term(k), width: 2, dash: dashes(TERM_DASHES[k % TERM_DASHES.length]) });
 
 /** Stored energies on top of each other, or as lines where one is negative; works and the total as lines. */
-function energy(position) {
+function energy() {
   const ledger = DATA.ledger[state.ledger];
   const x = DATA.t.slice(0, ledger.total.length);
   const line = (name, y, more) => ({ type: "scatter", mode: "lines", name, x, y, hovertemplate: "%{y:.4g}", ...more });
@@ -144,7 +138,7 @@ function energy(position) {
   ledger.works.forEach(({ name, values }, k) => traces.push(line(name, values, {
     line: { color: GREY(), width: 2, dash: dashes(k ? DASH_WORK : [8, 3]) } })));
   traces.push(line("total", ledger.total, { line: { color: css("--ink"), width: 2.5 } }));
-  return { traces, layout: layout(timeAxis(), axis("energy [scaled]", ledger.stacked ? { rangemode: "tozero" } : {}), { shapes: [cursor(position)] }) };
+  return { traces, layout: layout(timeAxis(), axis("energy [scaled]", ledger.stacked ? { rangemode: "tozero" } : {})) };
 }
 
 function energyKeys() {
@@ -155,7 +149,7 @@ function energyKeys() {
   return [{ name: "total", colour: css("--ink"), dash: [] }, ...terms.reverse(), ...works]; // from the top down
 }
 
-function oneWay(position) {
+function oneWay() {
   const two = DATA.y[DATA.reference] || [];
   const curve = (name, line) => (values, k) => ({
     type: "scatter", mode: "lines", name, x: DATA.t.slice(0, values.length), y: values, line,
@@ -165,7 +159,7 @@ function oneWay(position) {
     ...two.map(curve("with mass", { color: css("--ink"), width: 3 })),
     ...DATA.one_way.y.map(curve("m = 0", { color: css("--pulled"), width: 2, dash: dashes([6, 4]) })),
   ];
-  return { traces, layout: layout(timeAxis(), axis("displacement y [scaled]"), { shapes: [cursor(position)], annotations: namesAtEnd(DATA.coordinates, [two, DATA.one_way.y]) }) };
+  return { traces, layout: layout(timeAxis(), axis("displacement y [scaled]"), { annotations: namesAtEnd(DATA.coordinates, [two, DATA.one_way.y]) }) };
 }
 
 const oneWayKeys = () => [
@@ -173,25 +167,57 @@ const oneWayKeys = () => [
   { name: "without it (one-way, m = 0)", colour: css("--pulled"), dash: [6, 4] },
 ];
 
-/** Show a chart and keep it in step with the clock; a live one is drawn anew, others move their cursor. */
-function addChart(id, build, live = false) {
+/** Move the line that marks the time, an element above the chart: plotly would need twenty times as long to draw it. */
+function moveCursor(chart, position) {
+  const [from, to] = chart.div.layout.xaxis.range;
+  const share = (timeAt(position) - from) / (to - from);
+  chart.line.hidden = !(share >= 0 && share <= 1);
+  chart.line.style.transform = `translateX(${chart.plot.left + share * chart.plot.width}px)`;
+}
+
+/** Where the chart's axes are, within its element. */
+function measurePlot(chart) {
+  const [outer, inner] = [chart.div, chart.div.querySelector(".nsewdrag")].map((element) => element.getBoundingClientRect());
+  chart.plot = { left: inner.left - outer.left, width: inner.width };
+  Object.assign(chart.line.style, { top: `${inner.top - outer.top}px`, height: `${inner.height}px` });
+  moveCursor(chart, clock.position);
+}
+
+function makeChart(id, build) {
   const div = byId(id);
-  if (!div) return;
-  const chart = { div, seen: true, moved: 0 };
+  const chart = { div, seen: true };
   chart.draw = () => {
     const { traces, layout } = build(clock.position);
     Plotly.react(div, traces, layout, CONFIG);
   };
   new IntersectionObserver(([entry]) => { chart.seen = entry.isIntersecting; }).observe(div);
-  watch((position) => {
-    const now = performance.now();
-    if (clock.playing && (!chart.seen || (!live && now - chart.moved < CURSOR_EVERY))) return;
-    chart.moved = now;
-    if (live) chart.draw();
-    else Plotly.relayout(div, { "shapes[0].x0": timeAt(position), "shapes[0].x1": timeAt(position) });
-  });
   charts.push(chart);
   chart.draw();
+  return chart;
+}
+
+/** A chart over time, with a line at the clock's. */
+function addChart(id, build) {
+  if (!byId(id)) return;
+  const chart = makeChart(id, build);
+  chart.line = document.createElement("div");
+  chart.line.className = "cursor";
+  chart.div.after(chart.line);
+  chart.div.on("plotly_afterplot", () => measurePlot(chart));
+  measurePlot(chart);
+  watch((position) => { if (chart.seen || !clock.playing) moveCursor(chart, position); });
+}
+
+/** A chart of one time, drawn anew as the clock goes, but no more than half the time is spent on that. */
+function addLiveChart(id, build) {
+  const chart = makeChart(id, build);
+  let next = 0;
+  watch(() => {
+    const now = performance.now();
+    if (clock.playing && (!chart.seen || now < next)) return;
+    chart.draw();
+    next = now + Math.max(33, 2 * (performance.now() - now));
+  });
 }
 
 const drawAll = () => charts.forEach((chart) => chart.draw());

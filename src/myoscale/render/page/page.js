@@ -59,7 +59,7 @@ function ownLegend(id) {
   if (found) return found;
   const legend = document.createElement("div");
   legend.className = "legend own";
-  byId(id).before(legend);
+  byId(id).parentElement.before(legend);
   return legend;
 }
 
@@ -100,7 +100,7 @@ function start() {
   drawLegends();
   startPicture();
   addChart("motion", motion);
-  addChart("bridges", plane ? planePopulations : linePopulations, true);
+  addLiveChart("bridges", plane ? planePopulations : linePopulations);
   addChart("force", force);
   addChart("distance", distance);
   addChart("energy", energy);

@@ -20,7 +20,7 @@ function pictureGeometry() {
   const margin = 0.12 * span;
   for (const element of elements) {
     element.bare = Math.max(element.reach[1] - element.q[0], 0) + margin; // of the thin filament, beside its node
-    element.rest = element.bare + filament + margin - Math.min(element.reach[0], 0); // what is added to q
+    element.rest = element.bare + filament + margin - Math.min(element.reach[0], element.q[0]); // what is added to q
     element.thick = element.rest - element.bare + element.reach[1] + margin; // length of the thick filament
   }
   const total = elements.reduce((sum, { rest, q }) => sum + rest + q[1], 0);
@@ -47,8 +47,9 @@ function drawPicture(position) {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   const wall = 16;
-  const scale = (width - wall - 22) / geometry.total;
-  const view = { pen, width, height, scale, x: (length) => wall + length * scale, middle: height * 0.42, lane: height * 0.27 };
+  const arrow = Math.min(60, 0.1 * width); // of the strongest force; there is room for it on the right
+  const scale = (width - wall - arrow - 12) / geometry.total;
+  const view = { pen, width, height, scale, arrow, x: (length) => wall + length * scale, middle: height * 0.42, lane: height * 0.27 };
   const nodes = nodesAt(shown);
   drawStart(view, nodesAt(0));
   geometry.elements.forEach((element, e) => drawElement(view, element, e, nodes, shown));
@@ -122,7 +123,7 @@ function drawWall({ pen, middle, lane }, x, side) {
 }
 
 /** The mass at the right node, and the force of the bridges on it. */
-function drawMass({ pen, width, middle, lane }, x, e, position) {
+function drawMass({ pen, arrow, middle, lane }, x, e, position) {
   pen.fillStyle = css("--ink");
   pen.beginPath();
   pen.roundRect(x - 5, middle - 1.3 * lane, 10, 3.05 * lane, 4);
@@ -130,9 +131,9 @@ function drawMass({ pen, width, middle, lane }, x, e, position) {
   const force = at(PICTURE.force[e], position);
   if (force === null || !force) return;
   const y = middle - 1.42 * lane;
-  const length = (Math.sign(force) * 70 * Math.abs(force)) / picture.geometry.strongest;
-  const tip = Math.min(Math.max(x + length, 6), width - 4);
-  const back = Math.sign(length) * Math.min(8, Math.abs(tip - x));
+  const length = (arrow * force) / picture.geometry.strongest;
+  const tip = x + length;
+  const back = Math.sign(length) * Math.min(8, Math.abs(length));
   line(pen, [[x, y], [tip - back / 2, y]], css("--accent"), 3);
   pen.fillStyle = css("--accent");
   pen.beginPath();
@@ -142,14 +143,13 @@ function drawMass({ pen, width, middle, lane }, x, e, position) {
 
 /** What is what. */
 function drawNames({ pen, x, middle, lane }, nodes) {
+  const element = picture.geometry.elements[0];
   const left = x(0) + 14;
   pen.fillStyle = css("--muted");
   pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
   pen.fillText("filament of the bridges", left, middle - 12);
   pen.fillText("passive tissue", left, middle + 1.55 * lane - 14);
-  pen.textAlign = "right";
-  pen.fillText("filament of the tissue", x(nodes[1]) - 14, middle - lane - 9);
-  pen.textAlign = "left";
+  pen.fillText("filament of the tissue", x(nodes[1] - element.bare - picture.geometry.filament), middle - lane - 9);
 }
 
 /** A bar of round length. */
@@ -165,7 +165,9 @@ function drawScale({ pen, height, scale, x }) {
 }
 
 function sayNow(position) {
-  const e = Math.min(state.point, PICTURE.q.length - 1);
+  const point = DATA.points[state.point];
+  const e = point <= PICTURE.q.length ? point - 1 : 0;
+  byId("now-name").textContent = DATA.count > 1 ? `stretch ${e + 1}` : "y";
   const shown = Math.min(position, PICTURE.q[0].length - 1);
   byId("now-t").textContent = short(timeAt(shown));
   byId("now-y").textContent = short(at(PICTURE.q[e], shown));

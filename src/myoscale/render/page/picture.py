@@ -7,6 +7,7 @@ end moves least: for g = x ± q that end does not move at all, as a myosin head'
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from scipy.stats import qmc
 
@@ -30,10 +31,10 @@ def picture(study: Study, times: Array) -> dict[str, Any] | None:
     elements = min(run.force.shape[1], _ELEMENTS)
     times = times[times <= run.ts[-1] * (1 + 1e-12)]
     follower = carried(run, _starts(run, _BRIDGES[elements]))
-    x = np.stack([follower.populations(float(t)).points[:elements, :, 0] for t in times])  # (F, E, n)
+    x = np.stack([np.asarray(follower.populations(float(t)).points)[:elements, :, 0] for t in times])  # (F, E, n)
     index = np.searchsorted(run.ts, times * (1 - 1e-12))
     kinematics = run.scenario.model.tissue.kinematics
-    q = np.stack([np.asarray(kinematics(np.asarray(run.y[i])))[:elements, 0] for i in index])  # (F, E)
+    q = np.stack([np.asarray(kinematics(jnp.asarray(run.y[i])))[:elements, 0] for i in index])  # (F, E)
     if not (np.isfinite(x).all() and np.isfinite(q).all()):
         return None
     pulled = np.sum((x.mean(axis=2) - x.mean(axis=(0, 2))) * (q - q.mean(axis=0)))
@@ -57,12 +58,17 @@ def _shown(study: Study) -> tuple[str, Solution]:
 
 
 def _starts(run: Solution, count: int) -> Array:
-    """Where the drawn bridges start, (n, 1) or (P, n, 1): those at quantiles, so ordered that the first few stand for all."""
+    """Where the drawn bridges start, (n, 1) or (P, n, 1): all if they are few, or those at quantiles.
+
+    So ordered that the first few, which is what a narrow screen has room for, stand for all.
+    """
     law = run.scenario.start.x
     if run.particles is None and isinstance(law, AbstractLaw):
         return low_discrepancy(law, count)
     assert run.particles is not None
     x, w = np.asarray(run.particles.x)[..., 0], run.particles.w
+    if w is None and x.shape[1] <= count:
+        return x[:, np.random.default_rng(1).permutation(x.shape[1]), None]
     levels = qmc.Sobol(1, rng=np.random.default_rng(1)).random(count)[:, 0]
     picked = []
     for p, each in enumerate(x):

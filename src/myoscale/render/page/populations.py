@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...levels import Characteristics
 from ...model import AbstractLaw
 from ...population.ensemble import Particles
-from ...solution import Snapshot, Solution
+from ...solution import Solution
 from ...study.distance import Table
 from ...study.measures import pushforward
 from ...types import Array, float64
@@ -29,6 +29,7 @@ _CELLS, _FEWEST = 200, 40  # of a density on the line
 _MAP = {1: 40, 2: 28}  # cells an axis of a map, by the number of points of the tissue (more than one: 2)
 _CLOUD = 128  # points shown in the plane
 _FOLLOWED = 50_000  # bridges of a large ensemble
+_Frame = Any  # a Snapshot, of which only what its kind has is read
 _TAIL = 1e-7  # mass left out at each end of a law that is carried
 
 
@@ -59,8 +60,8 @@ def low_discrepancy(law: AbstractLaw, count: int) -> Array:
 def _level(run: Solution, times: Array, points: list[int], cells: int) -> list[dict[str, Any]]:
     run = _thinned(run)
     law, nx = run.scenario.start.x, run.scenario.start.nx
-    of_law = isinstance(run.scenario.level, Characteristics) and isinstance(law, AbstractLaw)
-    if nx == 1 and of_law:
+    carries_law = isinstance(run.scenario.level, Characteristics) and isinstance(law, AbstractLaw)
+    if nx == 1 and carries_law:
         try:
             tables = pushforward(run, times)
             return [_table_frames([found[p] for found in tables], cells) for p in points]
@@ -74,7 +75,8 @@ def _level(run: Solution, times: Array, points: list[int], cells: int) -> list[d
     if nx == 1:
         return [_line([found[p] for found in snapshots], cells) for p in points]
     clouds = snapshots
-    if of_law:
+    if carries_law:
+        assert isinstance(law, AbstractLaw)
         follower = carried(run, low_discrepancy(law, _CLOUD))
         clouds = [follower.populations(float(t)) for t in times[: len(snapshots)]]
     side = _MAP[min(len(points), 2)]
@@ -85,16 +87,15 @@ def _thinned(run: Solution) -> Solution:
     """Of an ensemble that is too large to be followed again, so many bridges drawn by their weights."""
     if run.particles is None or run.particles.x.shape[1] <= _FOLLOWED:
         return run
-    rng = np.random.default_rng(0)
-    w = run.particles.w
-    pick = lambda p: rng.choice(run.particles.x.shape[1], _FOLLOWED, p=None if w is None else w[p])
-    return carried(run, np.stack([np.asarray(x)[pick(p)] for p, x in enumerate(run.particles.x)]))
+    x, w, rng = run.particles.x, run.particles.w, np.random.default_rng(0)
+    pick = lambda p: rng.choice(x.shape[1], _FOLLOWED, p=None if w is None else w[p])
+    return carried(run, np.stack([np.asarray(x[p])[pick(p)] for p in range(len(x))]))
 
 
 # On the line
 
 
-def _line(frames: list[Snapshot], cells: int) -> dict[str, Any]:
+def _line(frames: list[_Frame], cells: int) -> dict[str, Any]:
     first = frames[0]
     if first.points is not None and first.weights is not None:
         if len(first.weights) <= FEW:
@@ -106,15 +107,15 @@ def _line(frames: list[Snapshot], cells: int) -> dict[str, Any]:
     return {"kind": "gaussian", "mean": np.array([one.mean[0] for one in frames]), "std": std}
 
 
-def _histograms(frames: list[Snapshot]) -> dict[str, Any]:
+def _histograms(frames: list[_Frame]) -> dict[str, Any]:
     """As many bins at all times, from the first bridge to the last."""
     count = bin_count(frames[0].points[:, 0], frames[0].weights)
     found = [np.histogram(one.points[:, 0], count, weights=one.weights, density=True) for one in frames]
     return _cells("histogram", [heights for heights, _ in found], [edges for _, edges in found])
 
 
-def _table_frames(tables: list[Table], most: int) -> dict[str, Any]:
-    """Densities on even cells; where the table's own are even, on those, joined."""
+def _table_frames(tables: list[Any], most: int) -> dict[str, Any]:
+    """Densities of `Table`s on even cells; where the table's own are even, on those, joined."""
     heights, edges = [], []
     for table in tables:
         below = np.concatenate([[0.0], np.cumsum(table.masses)])
@@ -169,7 +170,7 @@ def _peak(heights: Array) -> float:
 # In the plane
 
 
-def _plane(frames: list[Snapshot], clouds: list[Snapshot], side: int) -> dict[str, Any]:
+def _plane(frames: list[_Frame], clouds: list[_Frame], side: int) -> dict[str, Any]:
     """First two components: mean, covariance (xx, xy, yy), some points, masses on a map in thousandths of the greatest."""
     found: dict[str, Any] = {
         "kind": "map",
@@ -186,7 +187,7 @@ def _plane(frames: list[Snapshot], clouds: list[Snapshot], side: int) -> dict[st
     return found
 
 
-def _joined_map(one: Snapshot, side: int) -> tuple[Array, Array]:
+def _joined_map(one: _Frame, side: int) -> tuple[Array, Array]:
     """Density on at most side × side cells, and the ends of both axes."""
     masses = one.masses.reshape(*one.masses.shape[:2], -1).sum(axis=2)
     ends = np.array([edges[[0, -1]] for edges in one.edges[:2]])

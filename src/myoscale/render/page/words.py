@@ -36,8 +36,8 @@ def verdict(study: Study) -> str:
         sentences += _agreement(study, others)
     elif rows:
         y = np.asarray(study.solutions[rows[0].label].y)
-        where = f"y stays between {y.min():.4g} and {y.max():.4g}" if y.shape[1] == 1 else f"{y.shape[1]} coordinates"
-        sentences.append(f"{rows[0].label} from t = 0 to {rows[0].reached:.4g}: {where}.")
+        span = f", y between {y.min():.4g} and {y.max():.4g}" if y.shape[1] == 1 else ""
+        sentences.append(f"{rows[0].label} from t = 0 to {rows[0].reached:.4g}{span.replace('-', '−')}.")
     if stopped := [f"{row.label} at t = {row.reached:.4g}" for row in study.rows if row.message]:
         sentences.append(f"Stopped early: {', '.join(stopped)}.")
     broken = [row.label for row in rows if row.drift > _BROKEN]
