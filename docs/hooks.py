@@ -67,7 +67,9 @@ def on_page_content(html, page, config, files):
 
 
 def on_post_build(config):
-    """The site stands alone: nothing in it is fetched from elsewhere."""
+    """The site stands alone: nothing in it is fetched from elsewhere, and what pages from a folder load is there."""
+    index = Path(config["site_dir"]) / "search" / "search_index.json"
+    index.with_suffix(".js").write_text(f"var __index = {index.read_text(encoding='utf-8')}", encoding="utf-8")
     for page in Path(config["site_dir"]).rglob("*.html"):
         if found := _FETCHED.search(page.read_text(encoding="utf-8")):
             raise PluginError(f"{page.name} fetches something from elsewhere: {found[0]}")

@@ -1,6 +1,6 @@
-"""A griffe extension: equinox modules are dataclasses, so their pages show how they are made.
+"""A griffe extension, for what reading source without running it cannot know.
 
-griffe reads source without running it and knows dataclasses by their decorator, which `eqx.Module` applies by inheritance.
+Equinox modules are dataclasses, but by inheritance, not by a decorator that griffe would see; a function and its file may share a name.
 """
 
 import importlib
@@ -8,9 +8,18 @@ import inspect
 
 import griffe
 
+import myoscale
 
-class Constructors(griffe.Extension):
-    """Gives every equinox module of the package the signature that Python sees."""
+
+class Modules(griffe.Extension):
+    """Gives every equinox module of the package the signature that Python sees, and a name the meaning that it has there."""
+
+    def on_package(self, *, pkg: griffe.Module, **_):
+        """Where a room has a file `solve.py` with a function `solve` in it, `myoscale.solve` is the function."""
+        for name in myoscale.__all__ if pkg.name == "myoscale" else ():
+            member = pkg.members[name]
+            if member.is_alias and member.target.is_module and not inspect.ismodule(getattr(myoscale, name)):
+                pkg.set_member(name, griffe.Alias(name, f"{member.target.path}.{name}", parent=pkg))
 
     def on_class(self, *, cls: griffe.Class, **_):
         """Add the constructor that inheritance makes."""

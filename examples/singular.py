@@ -7,6 +7,7 @@ so M_eff(y) ẏ² = 9 − y², and the time is one integral.
 """
 
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -23,7 +24,7 @@ try:
     raise AssertionError("the run went through a loss of rank")
 except ms.SingularConstraintError as error:
     stop, kept = error, error.solution
-print(stop)
+print(textwrap.fill(str(stop), 100))
 
 c = x0**2 + 1.0
 first = int(np.argmin(c))
