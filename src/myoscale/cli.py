@@ -367,7 +367,8 @@ def _show(problem: "Problem", study: "Study", found: Any, out: Path | None, as_j
         return
     command = shlex.join(["myoscale", *sys.argv[1:]])
     texts = [citation.text for citation in cited(study)]
-    written = report(found, out, title=problem.title, source=problem.source, command=command, citations=texts)
+    about = {"title": problem.title, "source": problem.source, "units": problem.units}
+    written = report(found, out, command=command, citations=texts, **about)
     if not (quiet or as_json):
         typer.echo("\nwrote " + "\n      ".join(map(str, written)))
 

@@ -5,6 +5,8 @@ without them works too. Units are products and powers of length, force, time, ma
 a signal's values take the unit of what they drive, written "driven".
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -19,3 +21,22 @@ def parameter(doc: str, unit: str = "", *, key: str = "", **options: Any) -> Any
     **Returns:** the field.
     """
     return eqx.field(metadata={"doc": doc, "unit": unit, "key": key}, **options)
+
+
+_DERIVED = {"mass": "force*time**2/length", "energy": "force*length"}
+
+
+def expanded(unit: str) -> str:
+    """A unit in words in terms of length, force and time."""
+    for word, meaning in _DERIVED.items():
+        unit = re.sub(rf"\b{word}\b", meaning if unit == word else f"({meaning})", unit)
+    return unit
+
+
+def spelled(unit: str, units: Mapping[str, str] | None) -> str:
+    """A unit in words as people write it: "force/length" is "pN/nm", in words where there are no `units`."""
+    if units is not None:
+        unit = expanded(unit)
+        for word in ("length", "force", "time"):
+            unit = re.sub(rf"\b{word}\b", units[word], unit)
+    return unit.replace("**2", "²").replace("**3", "³").replace("*", "·")

@@ -4,6 +4,7 @@ Nothing here keeps state; who wants a window makes the figure with pyplot and pa
 """
 
 from .axes import distances, dress, energies, equal_aspect, first_middle_last, named_at_end, over_time, remark
+from .labels import labels
 from .population import population, same_scale
 from .run import SIZE, run
 from .styles import BLACK, COLOURS, DASHES, GREY, PALE, Style, styles
@@ -21,6 +22,7 @@ __all__ = [
     "energies",
     "equal_aspect",
     "first_middle_last",
+    "labels",
     "named_at_end",
     "over_time",
     "population",

@@ -63,7 +63,7 @@ def energies(axes: Axes, ts: Array, entries: Mapping[str, Array], total: Array) 
     )
 
 
-def distances(axes: Axes, curves: Sequence[tuple[str, Array, Array, Style]], unit: str = "scaled") -> None:
+def distances(axes: Axes, curves: Sequence[tuple[str, Array, Array, Style]]) -> None:
     """Curves (name, ts, values, style) on a logarithmic axis, each named at its right end."""
     end = float(max([ts[len(values) - 1] for _, ts, values, _ in curves], default=1.0))
     named: list[tuple[str, str, float]] = []

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..types import Array
 from .axes import dress, energies, over_time
+from .labels import labels
 from .population import population, same_scale
 from .styles import BLACK, COLOURS, Style
 
@@ -33,18 +34,21 @@ def run(
 
     **Returns:** the axes: motion, energy, force, population.
     """
+    names = labels()
     fig.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
     axes = list(fig.subplots(2, 2).flat)
     line = {"color": BLACK, "linewidth": 1.8}
     over_time(axes[0], ts, y, "y", **line)
-    dress(axes[0], "Motion of the tissue", "time t [scaled]", "displacement y [scaled]")
+    dress(axes[0], "Motion of the tissue", names["time"], names["y"])
     energies(axes[1], ts, entries, total)
-    dress(axes[1], "Energy", "time t [scaled]", "energy [scaled]")
+    dress(axes[1], "Energy", names["time"], names["energy"])
     over_time(axes[2], ts, force, "f", **line)
-    dress(axes[2], f"Force of the bridges on the tissue{where}", "time t [scaled]", "force [scaled]")
+    dress(axes[2], f"Force of the bridges on the tissue{where}", names["time"], names["force"])
     population(axes[3], Style(COLOURS[0], "-", 1.8, 3), cloud=True, **one)
     nx = len(np.asarray(one["mean"]))
-    names = ("extension x [scaled]", "density [1/scaled]") if nx == 1 else ("extension x₁", "extension x₂")
-    dress(axes[3], f"Bridges{where}, {when}" + ("" if nx == 1 else ", mean ± 1 and 2 std"), *names)
+    of = ("x", "density") if nx == 1 else ("x1", "x2")
+    dress(
+        axes[3], f"Bridges{where}, {when}" + ("" if nx == 1 else ", mean ± 1 and 2 std"), *(names[name] for name in of)
+    )
     same_scale(axes[3:], flat=nx == 1)
     return axes

@@ -1,6 +1,7 @@
 """Everything about a study in one folder: the page, the figure, the table, the data."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import store
@@ -21,11 +22,13 @@ def report(
     source: str = "",
     command: str = "",
     citations: Sequence[str] = (),
+    units: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write what a study found into a folder, each file whole or not at all.
 
     **Arguments:** `study`, or a single `Solution`; `folder`, made if need be; `title`, above everything; `source`, where the model
-    was published; `command`, what to type to run it again; `citations`, what to cite.
+    was published; `command`, what to type to run it again; `citations`, what to cite;
+    `units`, the base units of all numbers for labels, "scaled" if left out.
 
     **Returns:** the paths: `page.html` (one self-contained interactive page), `figure` as PNG, SVG and PDF, `table.txt` and
     the data: `study.nc`, which holds numbers and scenarios, or `solution.nc`, which `load` reads back.
@@ -34,8 +37,9 @@ def report(
     """
     from .page import page  # here, because it brings a megabyte of JavaScript
 
-    data = study.save
+    save, name = study.save, "solution.nc" if isinstance(study, Solution) else "study.nc"
     study = alone(study) if isinstance(study, Solution) else study
+    study = dataclasses.replace(study, units=units or study.units)
     if not study.solutions:
         raise InputError("Expected a study with results. Received one that stopped before any level had saved a time.")
     folder, html = Path(folder), page(study, title, source, command, citations)
@@ -43,5 +47,5 @@ def report(
         store.put(folder / "page.html", html.encode()),
         *save_figure(study, folder, title),
         save_table(study, folder / "table.txt", title),
-        data(folder / ("study.nc" if data == study.save else "solution.nc")),
+        save(folder / name),
     ]

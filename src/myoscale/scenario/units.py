@@ -10,47 +10,10 @@ import re
 from typing import Any
 
 from ..errors import InputError, nearest
+from ..fields import expanded, spelled
 
-_COMMON = (
-    "nm",
-    "um",
-    "µm",
-    "mm",
-    "cm",
-    "m",
-    "fN",
-    "pN",
-    "nN",
-    "uN",
-    "mN",
-    "N",
-    "us",
-    "µs",
-    "ms",
-    "s",
-    "min",
-    "pg",
-    "ng",
-    "ug",
-    "mg",
-    "g",
-    "kg",
-)
-_COMMON += (
-    "aJ",
-    "fJ",
-    "pJ",
-    "nJ",
-    "J",
-    "nanometer",
-    "micrometer",
-    "meter",
-    "piconewton",
-    "newton",
-    "millisecond",
-    "second",
-)
-_DERIVED = {"mass": "force*time**2/length", "energy": "force*length"}
+_COMMON = "nm um µm mm cm m fN pN nN uN mN N us µs ms s min pg ng ug mg g kg aJ fJ pJ nJ J".split()
+_COMMON += "nanometer micrometer meter piconewton newton millisecond second".split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,26 +43,15 @@ class Units:
         """
         quantity, target = _quantity(text), _quantity(self._spelled(unit))
         if not quantity.is_compatible_with(target):
-            raise InputError(f"Expected {unit}, in {self.name(unit)} for instance. Received '{text}'.")
+            raise InputError(
+                f"Expected {unit}, in {spelled(unit, dataclasses.asdict(self))} for instance. Received '{text}'."
+            )
         return float(quantity.to(target).magnitude)
-
-    def name(self, unit: str) -> str:
-        """A unit in words as this file's symbols: "force/length" is "pN/nm"."""
-        for word in ("length", "force", "time"):
-            unit = _expanded(unit) if word == "length" and unit in _DERIVED else unit
-            unit = re.sub(rf"\b{word}\b", getattr(self, word), unit)
-        return unit.replace("**2", "²").replace("**3", "³").replace("*", "·")
 
     def _spelled(self, unit: str) -> str:
         for word in ("length", "force", "time"):
-            unit = re.sub(rf"\b{word}\b", f"({getattr(self, word)})", _expanded(unit))
+            unit = re.sub(rf"\b{word}\b", f"({getattr(self, word)})", expanded(unit))
         return unit
-
-
-def _expanded(unit: str) -> str:
-    for word, meaning in _DERIVED.items():
-        unit = re.sub(rf"\b{word}\b", meaning if unit == word else f"({meaning})", unit)
-    return unit
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import numpy as np
 import tomlkit
 
 from ..errors import InputError
+from ..fields import spelled
 from ..levels import AbstractLevel
 from ..levels.spec import level_spec
 from ..model import AbstractLaw, Stacked, Start
@@ -140,7 +141,7 @@ class _Writer:
             self.lines.append(f"# {key} =".ljust(_COLUMN - 2) + f"  # {comment}")
 
     def _unit(self, unit: str) -> str:
-        return unit.replace("**2", "²").replace("*", "·") if self.units is None else self.units.name(unit)
+        return spelled(unit, self.units and dataclasses.asdict(self.units))
 
 
 def _toml(value: Any) -> str:

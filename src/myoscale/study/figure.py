@@ -94,7 +94,7 @@ def _motion(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
     if ny > 1:
         longest = max(study.solutions.values(), key=lambda run: len(run.ts))
         draw.named_at_end(axes, longest.ts[-1], longest.y[-1, shown], [f"$y_{{{k + 1}}}$" for k in shown])
-    draw.dress(axes, "(a)  Motion of the tissue", "time t [scaled]", "displacement y [scaled]")
+    draw.dress(axes, "(a)  Motion of the tissue", study.labels["time"], study.labels["y"])
 
 
 def _errors(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
@@ -107,7 +107,7 @@ def _errors(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
     if (effect := study.one_way) is not None:
         grey = draw.Style(draw.GREY, "-", 1.1, 1)
         curves.append(("one-way, m = 0", effect.solution.ts, effect.differences_y, grey))
-    draw.dress(axes, "(b)  Distance to the reference", "time t [scaled]", "|y − y reference| [scaled]")
+    draw.dress(axes, "(b)  Distance to the reference", study.labels["time"], study.labels["distance"])
     draw.distances(axes, curves)
 
 
@@ -118,7 +118,7 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
     several = any(len(found[0]) > 1 for found in study.measures.values() if found)
     heading = f"(c)  Bridges{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
     if not drawn:
-        draw.dress(axes, heading, "extension x [scaled]", "")
+        draw.dress(axes, heading, study.labels["x"], "")
         draw.remark(axes, "no level came this far")
         return
     rugs = 0
@@ -126,10 +126,9 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
         rugs += draw.population(axes, styles[label], rugs=rugs, cloud=label == study.reference, **_as_keywords(measure))
     if next(iter(drawn.values())).nx == 1:
         axes.locator_params(axis="y", nbins=5)
-        draw.dress(axes, heading, "extension x [scaled]", "density [1/scaled]" if first else "")
+        draw.dress(axes, heading, study.labels["x"], study.labels["density"] if first else "")
         return
-    second = "extension x₂ [scaled]" if first else ""
-    draw.dress(axes, heading + ", mean ± 1 and 2 std", "extension x₁ [scaled]", second)
+    draw.dress(axes, heading + ", mean ± 1 and 2 std", study.labels["x1"], study.labels["x2"] if first else "")
 
 
 def _as_keywords(measure: Measure) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 import dataclasses
 import importlib.metadata
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import store
+from ..draw.labels import labels
 from ..errors import InputError
 from ..solution import Energy, Solution
+from ..tissue import Displacement
 from ..types import Array
 from .distance import Measure
 from .text import study_text
@@ -103,7 +106,8 @@ class Study:
     **Attributes:** `rows`, the reference first; `solutions` by label, up to where each level came; `measures` by label, the
     populations at `times` as measures, one list a time, one measure a point of the tissue; `truth`, the same for what W₁ is
     measured to: the law carried by the reference's flow, or its points; `reference`, a label; `one_way`, None if not asked for
-    or without effect (m = 0, quasi-static); `interrupted`, whether the user stopped the study.
+    or without effect (m = 0, quasi-static); `interrupted`, whether the user stopped the study;
+    `units`, the base units of its numbers for labels ({"length": "nm", "force": "pN", "time": "ms"}), None where they are scaled.
     """
 
     reference: str
@@ -114,6 +118,13 @@ class Study:
     truth: list[list[Measure]] = dataclasses.field(default_factory=list)
     one_way: OneWay | None = None
     interrupted: bool = False
+    units: Mapping[str, str] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What axes are called, in the study's units."""
+        tissue = next(iter(self.solutions.values())).scenario.model.tissue
+        return labels(self.units, lengths=isinstance(getattr(tissue, "local", Displacement()), Displacement))
 
     def __getitem__(self, label: str) -> Row:
         return {row.label: row for row in self.rows}[label]

@@ -57,7 +57,7 @@ def page(study: Study, title: str = "", source: str = "", command: str = "", cit
         messages=[row.message for row in study.rows if row.message],
         interrupted=study.interrupted,
         times=", ".join(f"{t:.4g}" for t in study.times),
-        parameters=words.parameters(run.scenario),
+        parameters=words.parameters(run.scenario, study.units),
         versions=words.versions(),
         again=words.again(study),
         several=len(study.solutions) > 1,

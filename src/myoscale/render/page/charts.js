@@ -51,7 +51,7 @@ function layout(x, y, more = {}) {
 }
 
 const END = DATA.t[DATA.t.length - 1];
-const timeAxis = () => axis("time t [scaled]", { range: [DATA.t[0], END], hoverformat: ".4g", nticks: 7 });
+const timeAxis = () => axis(DATA.labels.time, { range: [DATA.t[0], END], hoverformat: ".4g", nticks: 7 });
 /** A logarithmic axis over what is shown, at whole powers of ten, of which no more than seven are named. */
 function logAxis(title, curves) {
   const values = curves.flat().filter((value) => value !== null && value > 0);
@@ -88,7 +88,7 @@ function motion() {
   const every = DATA.levels.map((level) => DATA.y[level.label]);
   return {
     traces: componentCurves((label) => DATA.y[label], DATA.coordinates),
-    layout: layout(timeAxis(), axis("displacement y [scaled]"), {
+    layout: layout(timeAxis(), axis(DATA.labels.y), {
       annotations: namesAtEnd(DATA.coordinates, [DATA.y[longest()], ...every]),
     }),
   };
@@ -99,7 +99,7 @@ function force() {
   const every = DATA.levels.map((level) => of(level.label));
   return {
     traces: componentCurves(of, DATA.components),
-    layout: layout(timeAxis(), axis("force [scaled]"), {
+    layout: layout(timeAxis(), axis(DATA.labels.force), {
       annotations: namesAtEnd(DATA.components, [of(longest()), ...every]),
     }),
   };
@@ -116,7 +116,7 @@ function distance() {
     traces.push({ type: "scatter", mode: "lines", name: "one-way, m = 0", x: DATA.t.slice(0, values.length), y: values,
       line: { color: GREY(), width: 1.5 }, hovertemplate: "%{y:.1e}" });
   }
-  return { traces, layout: layout(timeAxis(), logAxis("|y − y<sub>ref</sub>| [scaled]", traces.map((one) => one.y))) };
+  return { traces, layout: layout(timeAxis(), logAxis(DATA.labels.distance, traces.map((one) => one.y))) };
 }
 
 function balance() {
@@ -138,7 +138,7 @@ function energy() {
   ledger.works.forEach(({ name, values }, k) => traces.push(line(name, values, {
     line: { color: GREY(), width: 2, dash: dashes(k ? DASH_WORK : [8, 3]) } })));
   traces.push(line("total", ledger.total, { line: { color: css("--ink"), width: 2.5 } }));
-  return { traces, layout: layout(timeAxis(), axis("energy [scaled]", ledger.stacked ? { rangemode: "tozero" } : {})) };
+  return { traces, layout: layout(timeAxis(), axis(DATA.labels.energy, ledger.stacked ? { rangemode: "tozero" } : {})) };
 }
 
 function energyKeys() {
@@ -159,7 +159,7 @@ function oneWay() {
     ...two.map(curve("with mass", { color: css("--ink"), width: 3 })),
     ...DATA.one_way.y.map(curve("m = 0", { color: css("--pulled"), width: 2, dash: dashes([6, 4]) })),
   ];
-  return { traces, layout: layout(timeAxis(), axis("displacement y [scaled]"), { annotations: namesAtEnd(DATA.coordinates, [two, DATA.one_way.y]) }) };
+  return { traces, layout: layout(timeAxis(), axis(DATA.labels.y), { annotations: namesAtEnd(DATA.coordinates, [two, DATA.one_way.y]) }) };
 }
 
 const oneWayKeys = () => [

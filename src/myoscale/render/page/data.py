@@ -49,6 +49,7 @@ def data(study: Study) -> dict[str, Any]:
         "t": plain(ts[kept]),
         "frames": plain(ts[frames]),
         "reference": study.reference,
+        "labels": study.labels,
         "levels": _levels(study),
         "coordinates": _names("y", coordinates, first.y.shape[1]),
         "components": _names("f", components, first.force.shape[2]),

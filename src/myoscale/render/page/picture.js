@@ -161,7 +161,7 @@ function drawScale({ pen, height, scale, x }) {
   line(pen, [[x(0), y - 4], [x(0), y], [x(length), y], [x(length), y - 4]], css("--ink"), 1.5);
   pen.fillStyle = css("--ink");
   pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
-  pen.fillText(`${short(length)} [scaled]`, x(length) + 8, y);
+  pen.fillText(`${short(length)} [${DATA.labels.length}]`, x(length) + 8, y);
 }
 
 function sayNow(position) {

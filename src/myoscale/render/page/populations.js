@@ -57,8 +57,8 @@ function linePopulations(position) {
   return {
     traces: lineTraces(position),
     layout: layout(
-      axis("extension x [scaled]", { range: x, nticks: 7 }),
-      axis("density [1/scaled]", { range: [-(RUG * rugs + (rugs ? 0.02 : 0)) * top, 1.06 * top], nticks: 6, zeroline: true, zerolinecolor: css("--line") }),
+      axis(DATA.labels.x, { range: x, nticks: 7 }),
+      axis(DATA.labels.density, { range: [-(RUG * rugs + (rugs ? 0.02 : 0)) * top, 1.06 * top], nticks: 6, zeroline: true, zerolinecolor: css("--line") }),
       { hovermode: false },
     ),
   };
@@ -112,8 +112,8 @@ function planePopulations(position) {
   return {
     traces: planeTraces(position),
     layout: layout(
-      axis("extension x<sub>1</sub> [scaled]", { range: x, nticks: 7 }),
-      axis("extension x<sub>2</sub> [scaled]", { range: y, scaleanchor: "x", nticks: 7 }),
+      axis(DATA.labels.x1, { range: x, nticks: 7 }),
+      axis(DATA.labels.x2, { range: y, scaleanchor: "x", nticks: 7 }),
       { hovermode: false },
     ),
   };

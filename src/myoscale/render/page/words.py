@@ -4,11 +4,12 @@ import dataclasses
 import importlib.metadata
 import inspect
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...fields import spelled
 from ...model import AbstractLaw
 from ...solution import Scenario
 from ...study import Row, Study
@@ -91,15 +92,15 @@ def one_way_sentence(study: Study) -> str:
     )
 
 
-def parameters(scenario: Scenario) -> list[tuple[str, str, list[Parameter]]]:
+def parameters(scenario: Scenario, units: Mapping[str, str] | None) -> list[tuple[str, str, list[Parameter]]]:
     """Blocks of the model's table: heading, what it is, its parameters."""
     law = scenario.start.x
     blocks = [("Tissue", scenario.model.tissue), ("Bridge", _bridge(scenario)), ("Start", scenario.start)]
     blocks += [("Law of the extension x", law)] * dataclasses.is_dataclass(law) + [("Drive", scenario.drive)]
-    found = [(_heading(name, thing), _first_line(thing), list(_fields(thing))) for name, thing in blocks]
+    found = [(_heading(name, thing), _first_line(thing), list(_fields(thing, units))) for name, thing in blocks]
     save = scenario.save if np.ndim(scenario.save) == 0 else f"{len(np.asarray(scenario.save))} times"
     run = [
-        Parameter("t1", f"{float(scenario.t1):.6g}", "end of the run"),
+        Parameter("t1", f"{float(scenario.t1):.6g}" + (f" {units['time']}" if units else ""), "end of the run"),
         Parameter("save", str(save), "times saved"),
         Parameter("tolerance", f"{float(scenario.tolerance):g}", "aimed at in y and its velocity"),
         Parameter("seed", str(scenario.seed), "of every random number"),
@@ -150,13 +151,14 @@ def _bridge(scenario: Scenario) -> Any:
     return getattr(scenario.model.bridge, "each", scenario.model.bridge)
 
 
-def _fields(thing: Any) -> Iterator[Parameter]:
+def _fields(thing: Any, units: Mapping[str, str] | None = None) -> Iterator[Parameter]:
     for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ():
         value = getattr(thing, field.name)
         if value is None or isinstance(value, AbstractLaw):  # laws have a block of their own
             continue
         says, unit = field.metadata.get("doc", ""), field.metadata.get("unit", "")
-        yield Parameter(field.name, _value(value) + (f" {unit}" if unit else ""), says)
+        measured = units is not None and unit not in ("", "1", "driven")
+        yield Parameter(field.name, _value(value) + (f" {spelled(unit, units)}" if measured else ""), says)
 
 
 def _value(value: Any) -> str:
