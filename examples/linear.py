@@ -41,6 +41,6 @@ assert worst < 1e-8
 
 motion.set(title="Motion of the tissue", xlabel="t", ylabel="y", ylim=(0.9, 2.5))
 motion.legend(ncols=2, loc="upper center")
-error.set(title="Greatest distance to the closed form so far", xlabel="t", ylabel="|y − exact|")
+error.set(title="Greatest error so far", xlabel="t", ylabel="|y − exact|")
 if len(sys.argv) > 1:
     figure.savefig(Path(sys.argv[1]) / "linear.svg")
