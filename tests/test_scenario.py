@@ -4,6 +4,7 @@ Load-bearing: `test_every_problem_survives_the_round_trip`, `test_a_file_runs_to
 `test_a_mistake_is_a_line_and_a_key`.
 """
 
+import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
@@ -17,7 +18,10 @@ from scipy.interpolate import CubicSpline
 
 import myoscale as ms
 from myoscale import scenario, zoo
+from myoscale.draw import labels
+from myoscale.fields import spelled
 from myoscale.scenario.lines import line_of
+from myoscale.study import alone
 
 ROOT = Path(__file__).resolve().parent.parent
 BENT = scenario.text(zoo.problem("bent"))
@@ -141,6 +145,20 @@ def test_units_are_converted():
     assert np.isclose(problem.model.bridge.bend, 0.1)
     again = scenario.text(problem)
     assert "[pN/nm]" in again and scenario.text(scenario.parse(again)) == again
+
+
+def test_axes_are_labelled_in_the_units_of_the_scenario():
+    units = {"length": "nm", "force": "pN", "time": "ms"}
+    named = labels(units)
+    assert (named["time"], named["y"], named["density"]) == ("time t [ms]", "displacement y [nm]", "density [1/nm]")
+    assert named["energy"] == "energy [pN·nm]" and labels()["y"] == "displacement y [scaled]"
+    assert labels(units, lengths=False)["y"] == "displacement y", "the entries of F are no lengths"
+    # A mass is force·time²/length: m a = f in the file's units.
+    assert spelled("mass", units) == "pN·ms²/nm" and spelled("1/length**2", units) == "1/nm²"
+    problem = zoo.problem("element")
+    solution = ms.solve(problem.model, ms.MomentClosure(4), problem.start, t1=0.1, save=2)
+    study = dataclasses.replace(alone(solution), units=units)
+    assert study.labels["y"] == "displacement y" and study.labels["x1"] == "extension x₁ [nm]"
 
 
 MISTAKES = [
