@@ -164,6 +164,7 @@ def test_axes_are_labelled_in_the_units_of_the_scenario():
 MISTAKES = [
     ((BENT, ("stiffness = 2.0", "stifness = 2.0")), 16, "did you mean 'stiffness'?"),
     ((BENT, ("stiffness = 2.0", 'stiffness = "two"')), 16, "tissue.stiffness: expected a number"),
+    ((BENT, ("stiffness = 2.0", 'stiffness = "2.0"')), 16, "without quotes"),
     ((BENT, ("stiffness = 2.0", "stiffness = nan")), 16, "finite number"),
     ((BENT, ("stiffness = 2.0", "stiffness = inf")), 16, "finite number"),
     ((BENT, ("stiffness = 2.0", "stiffness = [1, 2]")), 16, "one number"),

@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import inspect
 import math
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -201,6 +202,8 @@ def _number(value: Any, unit: str, info: Any) -> float:
         units = info.context["units"]
         if not any(letter.isdigit() for letter in value):
             raise _wrong(f"expected a number. Received '{value}'")
+        if re.fullmatch(r"[\d.eE+-]+", value.strip()):
+            raise _wrong(f"expected a number, without quotes. Received '{value}'")
         if units is None:
             raise _wrong(f"expected a number. Received the text '{value}': units need a table [units] in this file")
         if not unit:
