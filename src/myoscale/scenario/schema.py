@@ -28,14 +28,14 @@ from ..zoo import Problem
 from .catalogue import KINDS, Catalogue
 from .units import Units
 
-_CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+_CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
 
 
 def parameters(kind: type) -> dict[str, tuple[Any, Any, dict[str, str]]]:
     """The constructor's arguments of a class: annotation, default (`inspect.Parameter.empty` if there is none), field's metadata."""
     fields = {field.metadata.get("key") or field.name: field for field in dataclasses.fields(kind)}
     found = {}
-    for name, parameter in list(inspect.signature(kind).parameters.items()):
+    for name, parameter in inspect.signature(kind).parameters.items():
         field = fields.get(name)
         annotation = parameter.annotation if field is None else field.type
         found[name] = annotation, parameter.default, {} if field is None else dict(field.metadata)
@@ -125,7 +125,7 @@ class Schema:
         unit = metadata.get("unit", "")
         members = _members(annotation)
         bases = [kind for kind in KINDS if any(inspect.isclass(m) and issubclass(m, kind) for m in members)]
-        if any(typing.get_origin(member) is Callable or _is_callable(member) for member in members):
+        if any(typing.get_origin(member) is Callable for member in members):
             bases.append(AbstractSignal)
         plain = self._plain(members, unit, inside)
         if not bases:
@@ -161,10 +161,6 @@ def _members(annotation: Any) -> list[Any]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return [m for part in typing.get_args(annotation) for m in _members(part)]
     return [] if annotation in (None, type(None)) else [annotation]
-
-
-def _is_callable(member: Any) -> bool:
-    return str(typing.get_origin(member)).endswith("collections.abc.Callable'>")
 
 
 def _axes(member: Any) -> int | Literal[False] | None:
