@@ -2,9 +2,9 @@
 
     python benchmarks/fuzz_scenarios.py [--count 5000] [--seed 0] [--run 0.1]
 
-Takes the built-in problems as TOML and damages them: bytes, keys, values, whole lines, pieces of other files. Each goes through the
-shell's own `check --json` or, for most (a run costs a compilation), only through reading. Prints a tally; stops at the first failure and leaves
-the file that caused it.
+Takes the built-in problems as TOML and damages them: bytes, keys, values, whole lines, pieces of other files. Each is read; of those that can be
+read a share goes through the shell, `check --json` and `compare` in turn, to t = 0.1 (a run may cost a compilation). There exit code 1 is
+a run that stops, and what is printed is searched for NaN. Prints a tally; stops at the first failure and leaves the file that caused it.
 """
 
 import argparse
@@ -33,7 +33,7 @@ NASTY = [
 LINES = [
     '[units]\nlength = "nm"\nforce = "pN"\ntime = "ms"', '[units]\nlength = "s"\nforce = "pN"\ntime = "ms"', "[tissue]", "[[bridge]]", "[start.x]",
     "[output]", 'type = "Length"', 'type = "QuasiStatic"', "load = 1.0", 'y = {type = "Sine", amplitude = 1, period = 2}', "= 3", "]", "\x00", "a.b.c = 1", "held = true",
-    'local = {type = "RotationStretch"}', "damping = 1.0", "damping = [[1.0]]", "weights = [1.0]", 'load = {type = "Series", times = [0, 1], values = [0, 1]}',
+    'local = {type = "RotationStretch"}', "damping = 1.0", "damping = [[1.0]]", "dofs = []", "dofs = [0]", "weights = [1.0]", 'load = {type = "Series", times = [0, 1], values = [0, 1]}',
 ]  # fmt: skip
 
 
@@ -72,9 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--run", type=float, default=0.02, help="share of the readable files that are also run by 'check'"
-    )
+    parser.add_argument("--run", type=float, default=0.1, help="share of the readable files that are also run")
     parser.add_argument("--file", type=Path, default=Path("fuzzed.toml"), help="where a failing file is left")
     options = parser.parse_args()
     rng = random.Random(options.seed)
@@ -95,16 +93,22 @@ def main() -> None:
         slowest = max(slowest, time.perf_counter() - start)
         tally[outcome] += 1
         if outcome == "can be used" and rng.random() < options.run:
-            result = CliRunner().invoke(cli.app, ["check", str(options.file), "--json", "--t1", "0.1"])
+            command, more = [("check", ["--json"]), ("compare", ["moments:4", "--reference", "characteristics:4"])][
+                number % 2
+            ]
+            result = CliRunner().invoke(cli.app, [command, str(options.file), "--t1", "0.1", *more])
             if result.exception is not None and not isinstance(result.exception, SystemExit):
                 raise result.exception
-            if result.exit_code not in (0, 2) or "Traceback" in result.stderr:
+            allowed = (0, 2) if command == "check" else (0, 1, 2)
+            if result.exit_code not in allowed or "Traceback" in result.stderr:
                 sys.exit(f"file {number} ({options.file}): exit code {result.exit_code}: {result.stderr}")
-            if result.exit_code == 0:
+            if re.search(r"\b(nan|inf)\b", result.stdout + result.stderr, re.IGNORECASE):
+                sys.exit(f"file {number} ({options.file}): NaN or infinity in {result.stdout} {result.stderr}")
+            if result.exit_code == 0 and command == "check":
                 json.loads(
                     result.stdout, parse_constant=lambda name, number=number: sys.exit(f"file {number}: {name} in JSON")
                 )
-            tally[f"checked: exit code {result.exit_code}"] += 1
+            tally[f"{command}: exit code {result.exit_code}"] += 1
         if sys.stderr.isatty() and number % 50 == 0:
             print(f"\r{number} of {options.count}", end="", file=sys.stderr)
     options.file.unlink()

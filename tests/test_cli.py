@@ -5,6 +5,7 @@ a process of its own; the others are replayed or end before anything runs.
 """
 
 import contextlib
+import html
 import importlib
 import io
 import json
@@ -186,6 +187,49 @@ def test_a_run_can_be_loaded(run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*WRITTEN[:4], "solution.nc", "table.txt"])
     data = store.read(run[1] / "study.nc")
     assert np.array_equal(ms.load(tmp_path / "solution.nc").y, data.y.sel(level="moments:4"))
+
+
+def test_a_run_that_stops_says_so_everywhere(tmp_path):
+    result = shell("run", "singular", "--level", "moments:4", "--json", "--out", tmp_path)
+    (row,) = json.loads(result.stdout)["levels"]
+    assert result.exit_code == 1 and row["message"] in result.stderr and "lost rank" in row["message"]
+    assert (
+        "lost rank" in (tmp_path / "table.txt").read_text() and "Stopped early" in (tmp_path / "page.html").read_text()
+    )
+    assert 'ms.load("solution.nc")' in html.unescape((tmp_path / "page.html").read_text())
+
+
+NAN = """
+import jax.numpy as jnp
+import myoscale as ms
+class Lost(ms.AbstractBridge):
+    mass: float = 0.5
+    def constraint(self, x, q):
+        return x - q
+    def energy(self, x):
+        return 0.5 * x @ x + jnp.nan
+"""
+
+
+def test_an_energy_that_is_no_number_is_not_printed_as_one(tmp_path):
+    (tmp_path / "lost.py").write_text(NAN)
+    module = ("--module", tmp_path / "lost.py")
+    (tmp_path / "lost.toml").write_text(shell("new", "bent", *module).stdout)
+    arguments = ("--t1", "1", "--levels", "moments:4", "--reference", "characteristics:8", "--out", tmp_path / "out")
+    result = shell("compare", tmp_path / "lost.toml", *module, *arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "nan" not in result.stdout.replace("finance", "") and "? moments:4 lost its energy balance" in result.stdout
+    assert (tmp_path / "out" / "page.html").exists()
+
+
+def test_results_that_cannot_be_written_are_still_printed(run, monkeypatch, tmp_path):
+    def put(path, data):
+        raise ms.InputError(f"Cannot write '{path}': No space left on device.")
+
+    monkeypatch.setattr(store, "put", put)
+    result = shell(*QUICK, "--out", tmp_path)
+    assert result.exit_code == 1 and "moments:4" in result.stdout
+    assert result.stderr.splitlines()[-1] == f"Cannot write '{tmp_path / 'study.nc'}': No space left on device."
 
 
 def test_check_says_what_the_theory_asks(tmp_path):

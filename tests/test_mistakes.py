@@ -6,6 +6,7 @@ Load-bearing: `test_mistake_is_named`. Wrong Python types are left to a process 
 import subprocess
 import sys
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -37,6 +38,18 @@ class Flat(Spring):
 
     def constraint(self, x, q):
         return x[:1] - q
+
+
+class Rowless(ms.AbstractTissue):
+    """Kinematics without the axis of points."""
+
+    mass_matrix: np.ndarray = eqx.field(default_factory=lambda: np.eye(1))
+
+    def energy(self, y):
+        return 0.5 * y @ y
+
+    def kinematics(self, y):
+        return y
 
 
 class Vector(Spring):
@@ -91,6 +104,8 @@ MISTAKES = {
     "pair energy that is odd": (lambda: run(Odd()), "even"),
     "bridges for other points": (lambda: run(ms.Stacked([Spring(), Spring()])), "one bridge for each of the 1 points"),
     "chain that does not fit": (lambda: ms.ChainTissue(np.ones(2), np.ones(3)), "as many masses as springs"),
+    "kinematics without points": (lambda: run(tissue=Rowless()), r"one row a point\. Received shape \(1,\)"),
+    "length of nothing": (lambda: run(drive=ms.Length(1.0, dofs=())), "different coordinates"),
     "length of the wrong size": (lambda: run(drive=ms.Length(np.ones(3))), "Length.y"),
     "singular damping, quasi-static": (
         lambda: run(tissue=ms.SpringMass(damping=0.0), drive=ms.QuasiStatic()),

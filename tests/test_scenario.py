@@ -7,6 +7,7 @@ Load-bearing: `test_every_problem_survives_the_round_trip`, `test_a_file_runs_to
 import dataclasses
 import importlib.util
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -20,12 +21,14 @@ import myoscale as ms
 from myoscale import scenario, zoo
 from myoscale.draw import labels
 from myoscale.fields import spelled
+from myoscale.fingerprint import fingerprint
 from myoscale.scenario.lines import line_of
 from myoscale.study import alone
 
 ROOT = Path(__file__).resolve().parent.parent
 BENT = scenario.text(zoo.problem("bent"))
 CHAIN = scenario.text(zoo.problem("chain"))
+ELEMENT = scenario.text(zoo.problem("element"))
 UNITS = '[units]\nlength = "nm"\nforce = "pN"\ntime = "ms"\n\n[tissue]'
 
 
@@ -51,6 +54,16 @@ def test_every_problem_survives_the_round_trip(name):
         assert old.shape == new.shape and old.tobytes() == np.asarray(new, old.dtype).tobytes()
     assert again.levels == problem.levels and again.options == problem.options
     assert (again.title, again.source) == (problem.title, problem.source)
+
+
+def test_a_series_drives_at_its_own_times():
+    """Saved exactly at a knot, velocity and force are those of the spline; the ledger closes."""
+    times, values = [0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 1.2, 1.1, 1.6, 1.5]
+    model, start = zoo.bent()
+    length = ms.Length(ms.Series(times, values))
+    solution = ms.solve(model, ms.MomentClosure(4), start, t1=4.0, drive=length, save=np.array(times))
+    slope = CubicSpline(times, values, bc_type="clamped")(times, 1)
+    assert np.abs(solution.v[:, 0] - slope).max() < 1e-9 and solution.energy.drift < 1e-7
 
 
 OTHERS = {
@@ -113,6 +126,16 @@ def test_signals_are_what_they_say():
     knots, values = np.array([0.0, 0.5, 2.0, 3.0]), np.array([[1.0, 0.0], [2.0, 1.0], [-1.0, 0.5], [0.0, 0.0]])
     spline = CubicSpline(knots, values, bc_type="clamped")
     with jax.enable_x64(True):
+        series = ms.Series(knots, values)
+        for order in (1, 2):  # at the knots too, where a clip would halve the slope
+            derived = series
+            for _ in range(order):
+                derived = jax.jacfwd(derived)
+            inside = np.array([0.0, 0.25, 0.5, 1.0, 1.9, 2.0, 2.7, 3.0])
+            if order == 2:  # jumps from and to rest at the ends
+                inside = inside[1:-1]
+            found = np.stack([np.asarray(derived(jax.numpy.asarray(s))) for s in inside])
+            assert np.abs(found - spline(inside, order)).max() < 1e-12
         at = lambda signal: np.stack([np.asarray(signal(jax.numpy.asarray(s))) for s in t])
         assert np.abs(at(ms.Series(knots, values)) - spline(np.clip(t, 0, 3))).max() < 1e-14
         assert np.abs(at(ms.Sine(2.0, 4.0, mean=1.0, phase=0.3)) - (1 + 2 * np.sin(np.pi * t / 2 + 0.3))).max() < 1e-14
@@ -188,6 +211,11 @@ MISTAKES = [
     ((BENT, ('"Free"', '"Length"\ny = {type = "Ramp", before = 0, after = 1, duration = 0}')), 42, "duration > 0"),
     ((BENT, ('"Free"', '"Length"\ny = {type = "Rampe", before = 0}')), 42, "did you mean 'Ramp'?"),
     ((BENT, ('"Free"', '"Length"\ny = [1.0, 2.0]')), None, "Length.y"),
+    ((BENT, ("t1 = 10.0", 't1 = "9**9**9**9 ms"'), ("[tissue]", UNITS)), 4, "a quantity"),
+    ((BENT, ("t1 = 10.0", 't1 = "1 ms**99999999"'), ("[tissue]", UNITS)), 4, "a quantity"),
+    ((BENT, ('"Free"', '"Length"\ny = 1.0\ndofs = []')), None, "different coordinates"),
+    ((BENT, ('["reduced:1000"', '["moments", "reduced:1000"')), None, "'moments' twice"),
+    ((ELEMENT, ("y = [1.1,", 'y = ["1.1 nm",'), ("[tissue]", UNITS)), 50, "a plain number"),
     ((BENT, ("[tissue]", UNITS.replace("nm", "nN"))), 13, "a unit of length"),
     ((BENT, ("[tissue]", UNITS.replace("nm", "nmm"))), 13, "did you mean 'nm'?"),
     ((BENT, ("[tissue]", UNITS.replace("length", "lenght"))), 13, "did you mean 'length'?"),
@@ -247,6 +275,70 @@ def test_modules_that_cannot_be_used(source, tmp_path):
     with pytest.raises(ms.InputError, match=MODULES[source]) as error:
         scenario.Catalogue(tmp_path / "own.py")
     assert "\n" not in str(error.value)
+
+
+OWN = """
+from __future__ import annotations
+from typing import ClassVar, Literal
+import jax
+import jax.numpy as jnp
+import myoscale as ms
+
+class Mine(ms.AbstractBridge):
+    kinds: ClassVar[int] = 2
+    mass: float = 0.5
+    soft: bool = True
+    order: int = 2
+    shape: Literal["a", "b"] = ms.parameter("which", default="a", static=True)
+    gain: jax.Array = ms.parameter("a list", default=(1.0, 2.0), converter=jnp.asarray)
+    def constraint(self, x, q):
+        return x - q
+    def energy(self, x):
+        return 0.5 * x @ x
+
+class Wave(ms.AbstractSignal):
+    height: float = 0.1
+    def __call__(self, t):
+        return self.height * jnp.sin(t)
+"""
+
+
+def test_parts_of_ones_own_are_read_as_they_are_written(tmp_path):
+    """In a file with a library's name, with annotations as text."""
+    (tmp_path / "wave.py").write_text(OWN)
+    catalogue = scenario.Catalogue(tmp_path / "wave.py")
+    problem = scenario.with_own_bridge(zoo.problem("bent"), catalogue)
+    text = changed(
+        scenario.text(problem, catalogue),
+        ("soft = true", "soft = false"),
+        ('shape = "a"', 'shape = "b"'),
+        ("order = 2", "order = 3"),
+    )
+    text = changed(text, ('type = "Free"', 'type = "Free"\nload = {type = "Wave", height = 0.2}'))
+    again = scenario.parse(text, catalogue)
+    bridge = again.model.bridge
+    assert (bridge.soft, bridge.order, bridge.shape, again.drive.load.height) == (False, 3, "b", 0.2)
+    assert scenario.text(scenario.parse(scenario.text(again, catalogue), catalogue), catalogue) == scenario.text(
+        again, catalogue
+    )
+    with pytest.raises(ms.InputError, match=r"bridge\.order: expected a whole number"):
+        scenario.parse(changed(text, ("order = 3", "order = 3.5")), catalogue)
+    prints = [fingerprint(bridge)]
+    (tmp_path / "wave.py").write_text(OWN.replace("return x - q", "return x - 2 * q"))
+    prints.append(fingerprint(scenario.parse(text, scenario.Catalogue(tmp_path / "wave.py")).model.bridge))
+    assert prints[0] != prints[1], "a changed module must not pass for the old one"
+
+
+def test_a_line_is_found_among_thousands():
+    rows = "".join(f"    [{k}.0],\n" for k in range(3000)).replace("[2900.0]", '["two"]')
+    text = (
+        BENT[: BENT.index("# The law")].replace("[start]\n", f"[start]\nx = [\n{rows}]\n")
+        + BENT[BENT.index("# What is done") :]
+    )
+    began = time.perf_counter()
+    with pytest.raises(ms.InputError, match=r"line 30: start\.x: expected a number"):
+        scenario.parse(text)
+    assert time.perf_counter() - began < 5.0, "not a speed claim: it took 17 s when every row was tried"
 
 
 def test_the_template_of_a_bridge_runs_as_the_built_in_one(tmp_path):

@@ -45,7 +45,7 @@ Begin:
   myoscale check my.toml                        is it sound? what does theory ask of it?
   myoscale compare my.toml --out out/my
 \b
-Exit codes: 0 done; 1 stopped before the end, what was computed is kept; 2 a mistake in what was asked for;
+Exit codes: 0 done; 1 stopped before the end (compare: at every level); 2 a mistake in what was asked for;
 130 interrupted (Ctrl-C), what was computed is kept."""
 
 
@@ -95,10 +95,14 @@ app = typer.Typer(
 )
 
 
+def _built_in(incomplete: str) -> list[str]:
+    """Completion of a built-in problem."""
+    return [name for name in PROBLEMS if name.startswith(incomplete)]
+
+
 def _names(incomplete: str) -> list[str]:
     """Completion of a problem: built-in names and scenario files."""
-    files = sorted(str(path) for path in Path().glob("*.toml"))
-    return [name for name in (*PROBLEMS, *files) if name.startswith(incomplete)]
+    return [*_built_in(incomplete), *(str(p) for p in sorted(Path().glob("*.toml")) if p.name.startswith(incomplete))]
 
 
 def _levels(incomplete: str) -> list[str]:
@@ -153,7 +157,12 @@ Examples:
 )
 def new_scenario(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The built-in problem to begin from.", autocompletion=_names)
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="The built-in problem to begin from.",
+            autocompletion=_built_in,
+        ),
     ] = "bent",
     module: Module = None,
     python: Annotated[
@@ -242,7 +251,9 @@ def run_level(
         except StoppedError as error:
             solution, message = error.solution, error
     if solution is not None:
-        _show(problem, alone(solution), solution, out, as_json, quiet)
+        _show(problem, alone(solution, message), out, as_json, quiet)
+    elif as_json:
+        _print_json({"title": problem.title, "levels": [{"label": chosen.label, "message": str(message)}]})
     if message is not None:
         _fail(str(message), 1)
         raise typer.Exit(_INTERRUPTED if isinstance(message, InterruptedRun) else 1)
@@ -305,7 +316,7 @@ def compare_levels(
             progress=progress,
             **problem.options,
         )
-    _show(problem, study, study, out, as_json, quiet)
+    _show(problem, study, out, as_json, quiet)
     if study.interrupted:
         raise typer.Exit(_INTERRUPTED)
     if all(row.message for row in study.rows):
@@ -354,7 +365,7 @@ def _out(problem: "Problem", out: Path | None) -> Path | None:
     return out or (Path(problem.output) if problem.output else None)
 
 
-def _show(problem: "Problem", study: "Study", found: Any, out: Path | None, as_json: bool, quiet: bool) -> None:
+def _show(problem: "Problem", study: "Study", out: Path | None, as_json: bool, quiet: bool) -> None:
     """Print what was found and write it."""
     from .render import report
     from .study import cited
@@ -368,7 +379,10 @@ def _show(problem: "Problem", study: "Study", found: Any, out: Path | None, as_j
     command = shlex.join(["myoscale", *sys.argv[1:]])
     texts = [citation.text for citation in cited(study)]
     about = {"title": problem.title, "source": problem.source, "units": problem.units}
-    written = report(found, out, command=command, citations=texts, **about)
+    try:
+        written = report(study, out, command=command, citations=texts, **about)
+    except InputError as error:  # a full disk: not a mistake in what was asked for
+        raise typer.Exit(_fail(str(error), 1)) from None
     if not (quiet or as_json):
         typer.echo("\nwrote " + "\n      ".join(map(str, written)))
 

@@ -99,12 +99,13 @@ class Series(AbstractSignal):
         times, values, slopes = map(jnp.asarray, (self.times, self.values, self.slopes))
         j = jnp.clip(jnp.searchsorted(times, t, side="right") - 1, 0, times.size - 2)
         step = times[j + 1] - times[j]
-        s = jnp.clip((t - times[j]) / step, 0.0, 1.0)
+        s = (t - times[j]) / step  # not clipped: a clip has half the slope on its edges, which are the times given
         move = values[j + 1] - values[j]
         bow = (slopes[j] * step - move) * (1.0 - s) - (
             slopes[j + 1] * step - move
         ) * s  # Hermite's cubic about the chord
-        return values[j] + move * s + s * (1.0 - s) * bow
+        cubic = values[j] + move * s + s * (1.0 - s) * bow
+        return jnp.where(t < times[0], values[0], jnp.where(t > times[-1], values[-1], cubic))
 
 
 TimeFunction = Callable[[Array], ArrayLike] | ArrayLike  # of t, or a constant
@@ -135,7 +136,7 @@ class AbstractDrive(eqx.Module):
 class Free(AbstractDrive):
     """The equation of motion, under the external force `load` ℓ(t): a function of t or a signal, an array (ny,), or None."""
 
-    load: TimeFunction | None = parameter("ℓ(t), external force", "force", default=None)
+    load: TimeFunction | None = parameter("ℓ(t), external force", "energy/coordinate", default=None)
 
 
 class Length(AbstractDrive):
@@ -145,9 +146,9 @@ class Length(AbstractDrive):
     prescribed move freely under `load`.
     """
 
-    y: TimeFunction = parameter("y(t) of the prescribed coordinates", "length")
+    y: TimeFunction = parameter("y(t) of the prescribed coordinates", "coordinate")
     dofs: tuple[int, ...] | None = parameter("which coordinates; all if left out", static=True, default=None)
-    load: TimeFunction | None = parameter("ℓ(t), external force on the others", "force", default=None)
+    load: TimeFunction | None = parameter("ℓ(t), external force on the others", "energy/coordinate", default=None)
 
     def indices(self, ny: int) -> tuple[int, ...]:
         """The prescribed coordinates."""
@@ -160,4 +161,4 @@ class QuasiStatic(AbstractDrive):
     Without damping the run starts at the equilibrium under ℓ(0) that is reached from the start by letting go slowly.
     """
 
-    load: TimeFunction | None = parameter("ℓ(t), external force", "force", default=None)
+    load: TimeFunction | None = parameter("ℓ(t), external force", "energy/coordinate", default=None)

@@ -2,7 +2,8 @@
 
 The words and the unit are shown in templates and pages and checked in scenario files; nothing is computed with them. A field
 without them works too. Units are products and powers of length, force, time, mass and energy, "force/length" for instance;
-a signal's values take the unit of what they drive, written "driven".
+a signal's values take the unit of what they drive, written "driven". What belongs to the tissue's coordinates y, which
+need not be lengths, is a "coordinate", "coordinate/time" or "energy/coordinate".
 """
 
 import re
@@ -24,6 +25,14 @@ def parameter(doc: str, unit: str = "", *, key: str = "", **options: Any) -> Any
 
 
 _DERIVED = {"mass": "force*time**2/length", "energy": "force*length"}
+
+
+_COORDINATE = {"coordinate": "length", "coordinate/time": "length/time", "energy/coordinate": "force"}
+
+
+def resolved(unit: str, are_lengths: bool) -> str:
+    """A unit of the tissue's coordinates, which are lengths or have none; other units as they are."""
+    return (_COORDINATE[unit] if are_lengths else "") if unit in _COORDINATE else unit
 
 
 def expanded(unit: str) -> str:

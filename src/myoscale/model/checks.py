@@ -83,7 +83,15 @@ def _tissue(tissue) -> int:
         raise InputError("Expected a positive number of heads at each point of the tissue. Received one that is not.")
     y = jnp.zeros(ny)
     energy = _shape(type(tissue).__name__, tissue.energy, y)
-    _shape(type(tissue).__name__, tissue.kinematics, y)
+    points = _shape(type(tissue).__name__, tissue.kinematics, y)
+    if len(points) != 2:
+        raise InputError(
+            f"Expected {type(tissue).__name__}.kinematics(y) of shape (P, nq), one row a point. Received shape {points}."
+        )
+    if np.shape(tissue.heads) != points[:1]:
+        raise InputError(
+            f"Expected {type(tissue).__name__}.heads of shape {points[:1]}, one number a point. Received shape {np.shape(tissue.heads)}."
+        )
     if energy != ():
         raise InputError(f"Expected {type(tissue).__name__}.energy(y) to return a number. Received shape {energy}.")
     return ny

@@ -34,8 +34,8 @@ class Start(eqx.Module):
     - `weights`: of the points, (N,) or (P, N), Σ_i w_i = 1 at each point of the tissue; equal if left out.
     """
 
-    y: Float[Array, " ny"] | Scalar = parameter("y, displacement of the tissue", "length")
-    v: Float[Array, " ny"] | Scalar = parameter("ẏ, its velocity", "length/time", default=0.0)
+    y: Float[Array, " ny"] | Scalar = parameter("y, displacement of the tissue", "coordinate")
+    v: Float[Array, " ny"] | Scalar = parameter("ẏ, its velocity", "coordinate/time", default=0.0)
     x: AbstractLaw | Float[Array, "..."] = parameter("law or points of the bridges' extension", "length", kw_only=True)
     weights: Float[Array, "..."] | None = parameter("of the points, sum 1", "1", default=None, kw_only=True)
 

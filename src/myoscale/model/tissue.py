@@ -41,6 +41,11 @@ class AbstractTissue(eqx.Module):
         return y[None, :]
 
     @property
+    def are_lengths(self) -> bool:
+        """Whether the coordinates y are lengths: what units and labels need to know."""
+        return True
+
+    @property
     def ny(self) -> int:
         """Number of macroscopic coordinates."""
         return jnp.shape(self.mass_matrix)[0]

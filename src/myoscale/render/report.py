@@ -11,7 +11,7 @@ from ..study import Study, alone
 from .figure import save_figure
 from .table import save_table
 
-FILES = ("page.html", "figure.png", "figure.svg", "figure.pdf", "table.txt", "study.nc", "solution.nc")
+FILES = ("study.nc", "solution.nc", "table.txt", "figure.png", "figure.svg", "figure.pdf", "page.html")
 
 
 def report(
@@ -37,15 +37,15 @@ def report(
     """
     from .page import page  # here, because it brings a megabyte of JavaScript
 
-    save, name = study.save, "solution.nc" if isinstance(study, Solution) else "study.nc"
     study = alone(study) if isinstance(study, Solution) else study
     study = dataclasses.replace(study, units=units or study.units)
     if not study.solutions:
         raise InputError("Expected a study with results. Received one that stopped before any level had saved a time.")
     folder, html = Path(folder), page(study, title, source, command, citations)
-    return [
-        store.put(folder / "page.html", html.encode()),
-        *save_figure(study, folder, title),
+    run = study.solutions[study.reference] if study.alone else None
+    return [  # what cannot be made again at once comes first: a disk may be nearly full
+        study.save(folder / "study.nc") if run is None else run.save(folder / "solution.nc"),
         save_table(study, folder / "table.txt", title),
-        save(folder / name),
+        *save_figure(study, folder, title),
+        store.put(folder / "page.html", html.encode()),
     ]

@@ -56,8 +56,10 @@ def _check_drive(drive: AbstractDrive, model: Model, t1: float) -> None:
     ny = model.tissue.ny
     named = {"load": (drive.load, ny)}
     if isinstance(drive, Length):
-        if any(not -ny <= dof < ny for dof in drive.dofs or ()) or len(set(drive.indices(ny))) != len(
-            drive.indices(ny)
+        if (
+            drive.dofs == ()
+            or any(not -ny <= dof < ny for dof in drive.dofs or ())
+            or len(set(drive.indices(ny))) != len(drive.indices(ny))
         ):
             raise InputError(
                 f"Expected Length.dofs to be different coordinates from 0 to {ny - 1}. Received {drive.dofs}."

@@ -65,10 +65,11 @@ def _load(path: Path):
     """Run a Python file as a module."""
     if path.suffix != ".py" or not path.is_file():
         raise InputError(f"Expected --module to be a Python file. Received '{path}', which is none.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"module_{path.stem}"  # never that of a library, whatever the file is called
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:

@@ -11,6 +11,7 @@ from ..errors import InputError, nearest
 from ..model import Start
 from ..run.check import check
 from ..solution import Scenario
+from ..study.compare import check_levels
 from ..types import float64
 from ..zoo import Problem
 from .catalogue import Catalogue
@@ -89,6 +90,7 @@ def _check(problem: Problem) -> None:
     """What can be known of a problem before it is run."""
     if not problem.levels:
         raise InputError('Expected one level or more, levels = ["moments"] for instance. Received none.')
+    check_levels(problem.levels, problem.reference)
     for level in (*problem.levels, *((problem.reference,) if problem.reference else ())):
         options: dict[str, Any] = problem.options
         if not isinstance(problem.save, int):

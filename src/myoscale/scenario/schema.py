@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from ..drive import AbstractDrive, AbstractSignal
 from ..errors import InputError
+from ..fields import resolved
 from ..levels.spec import parse_level
 from ..model import AbstractBridge, AbstractTissue, Model, Stacked, Start
 from ..zoo import Problem
@@ -34,12 +35,21 @@ _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_nam
 def parameters(kind: type) -> dict[str, tuple[Any, Any, dict[str, str]]]:
     """The constructor's arguments of a class: annotation, default (`inspect.Parameter.empty` if there is none), field's metadata."""
     fields = {field.metadata.get("key") or field.name: field for field in dataclasses.fields(kind)}
+    hints = _hints(kind)
     found = {}
     for name, parameter in inspect.signature(kind).parameters.items():
         field = fields.get(name)
-        annotation = parameter.annotation if field is None else field.type
+        annotation = parameter.annotation if field is None else hints.get(field.name, field.type)
         found[name] = annotation, parameter.default, {} if field is None else dict(field.metadata)
     return found
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    """Annotations of a class, those written as text evaluated where they can be."""
+    try:
+        return typing.get_type_hints(kind)
+    except Exception:  # a name that exists for type checkers only
+        return {}
 
 
 class Schema:
@@ -51,6 +61,7 @@ class Schema:
     def __init__(self, catalogue: Catalogue):
         self.catalogue = catalogue
         self._made: dict[Any, Any] = {}
+        tissue: Any = Annotated[self.choice(AbstractTissue), AfterValidator(_tell)]
         bridge: Any = self.choice(AbstractBridge)
         several = Annotated[list[bridge], AfterValidator(lambda bridges: _make(Stacked, bridges))]
         level: Any = Annotated[Any, PlainValidator(_level)]
@@ -70,7 +81,7 @@ class Schema:
             seed=(self.value(int, {}), defaults["seed"]),
             levels=(list[level], ...),  # pyright: ignore[reportInvalidTypeForm]  (made at run time)
             reference=(level, None),
-            tissue=(self.choice(AbstractTissue), ...),
+            tissue=(tissue, ...),  # before what depends on it
             bridge=(_either(listed, one=bridge, several=several), ...),
             start=(self.table(Start), ...),
             drive=(self.choice(AbstractDrive), defaults["drive"]),
@@ -83,7 +94,7 @@ class Schema:
 
         **Raises:** pydantic's `ValidationError`.
         """
-        file: Any = self.file.model_validate(tree, context={"units": units})
+        file: Any = self.file.model_validate(tree, context={"units": units, "are_lengths": True})
         return Problem(
             title=file.title,
             model=Model(file.tissue, file.bridge),
@@ -138,6 +149,8 @@ class Schema:
     def _plain(self, members: list[Any], unit: str, inside: type | None) -> Any:
         """What is not a table: a choice, a number, an array, a list."""
         for member in members:
+            if typing.get_origin(member) is Literal:
+                return member
             if inspect.isclass(member) and issubclass(member, enum.Enum):
                 return Literal[tuple(choice.value for choice in member)]
             if typing.get_origin(member) is tuple:
@@ -195,7 +208,7 @@ def _wrong(message: str) -> PydanticCustomError:
 def _number(value: Any, unit: str, info: Any) -> float:
     """A finite number, or a text with a unit."""
     if isinstance(value, str):
-        units = info.context["units"]
+        units, unit = info.context["units"], resolved(unit, info.context["are_lengths"])
         if not any(letter.isdigit() for letter in value):
             raise _wrong(f"expected a number. Received '{value}'")
         if re.fullmatch(r"[\d.eE+-]+", value.strip()):
@@ -229,11 +242,10 @@ def _array(unit: str, axes: int | None, scalar: bool) -> Callable[[Any, Any], An
             return _number(value, unit, info)
         if axes == 0:
             raise _wrong(f"expected one number. Received a list of {len(value)}")
+        numbers = nested(value, info)
         try:
-            array = np.asarray(nested(value, info), float)
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
+            array = np.asarray(numbers, float)
+        except ValueError:
             raise _wrong("expected lists of one length. Received others") from None
         if axes is not None and array.ndim != axes:
             raise _wrong(f"expected {_lists(axes)} of numbers. Received an array of shape {array.shape}")
@@ -262,6 +274,12 @@ def _words(value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong(f"expected a text in quotes. Received {value!r:.60}")
     return value
+
+
+def _tell(tissue: AbstractTissue, info: Any) -> AbstractTissue:
+    """Let what comes after the tissue know whether its coordinates are lengths."""
+    info.context["are_lengths"] = tissue.are_lengths
+    return tissue
 
 
 def _level(value: Any) -> Any:

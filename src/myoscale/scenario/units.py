@@ -12,6 +12,8 @@ from typing import Any
 from ..errors import InputError, nearest
 from ..fields import expanded, spelled
 
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?\s*([^\d\s].*)", re.DOTALL)  # "2.5 pN/nm", "1/nm"
+_TOWER = re.compile(r"\d\d\s*(\*\*|\^)|(\*\*|\^)\s*[(+-]*\s*(\d\d|\d\s*(\*\*|\^))")  # powers that no unit has
 _COMMON = "nm um µm mm cm m fN pN nN uN mN N us µs ms s min pg ng ug mg g kg aJ fJ pJ nJ J".split()
 _COMMON += "nanometer micrometer meter piconewton newton millisecond second".split()
 
@@ -62,12 +64,17 @@ def _registry() -> Any:
 
 
 def _quantity(text: str) -> Any:
+    """A number, or 1, and a unit. The number is read here: pint would also work out "9**9**9**9", for ever."""
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None or _TOWER.search(text):
+        raise InputError(f"Expected a quantity, '2.5 pN/nm' for instance. Received '{text:.60}'.")
+    number, unit = match.groups()
     try:
-        return _registry().Quantity(text)
+        return _registry().Quantity(float(number) if number else 1.0, f"1{unit}" if unit.startswith("/") else unit)
     except AttributeError as error:  # pint's error for a name that it does not know is one
         names = getattr(error, "unit_names", text)
         name = names if isinstance(names, str) else next(iter(names))
         raise InputError(f"There is no unit '{name}': {nearest(name, _COMMON)}") from None
     except Exception as error:  # pint lets the errors of Python's tokenizer through
         first = (str(error).splitlines() or [""])[0]
-        raise InputError(f"Expected a quantity, '2.5 pN/nm' for instance. Received '{text}': {first}.") from None
+        raise InputError(f"Expected a quantity, '2.5 pN/nm' for instance. Received '{text:.60}': {first}.") from None

@@ -9,7 +9,7 @@ import numpy as np
 import tomlkit
 
 from ..errors import InputError
-from ..fields import spelled
+from ..fields import resolved, spelled
 from ..levels import AbstractLevel
 from ..levels.spec import level_spec
 from ..model import AbstractLaw, Stacked, Start
@@ -51,6 +51,7 @@ def text(problem: Problem, catalogue: Catalogue | None = None, *, comments: bool
     writer = _Writer(Units(**problem.units) if problem.units else None, catalogue or Catalogue(), comments)
     writer.head(problem)
     model = problem.model
+    writer.are_lengths = model.tissue.are_lengths
     writer.table("tissue", model.tissue)
     if isinstance(model.bridge, Stacked):
         for k in range(model.bridge.points):
@@ -69,7 +70,8 @@ class _Writer:
     """Lines of a file."""
 
     def __init__(self, units: Units | None, catalogue: Catalogue, comments: bool):
-        self.units, self.catalogue, self.comments, self.lines = units, catalogue, comments, []
+        self.units, self.catalogue, self.comments, self.are_lengths = units, catalogue, comments, True
+        self.lines: list[str] = []
 
     def head(self, problem: Problem) -> None:
         """What is not a table, and the units."""
@@ -108,12 +110,16 @@ class _Writer:
         fields = {field.metadata.get("key") or field.name: field.name for field in dataclasses.fields(kind)}
         for key, (_, default, metadata) in parameters(kind).items():
             part = getattr(value, fields.get(key, key))
-            unit = driven if metadata.get("unit") == "driven" else metadata.get("unit", "")
+            unit = driven if metadata.get("unit") == "driven" else resolved(metadata.get("unit", ""), self.are_lengths)
             comment = metadata.get("doc", "") + (f" [{self._unit(unit)}]" if unit not in ("", "1") else "")
             if isinstance(part, eqx.Module) or (isinstance(part, tuple) and part and isinstance(part[0], eqx.Module)):
                 if not (isinstance(default, eqx.Module) and type(part) is type(default) and part == default):
                     inner.append((f"{name}.{key}", part, unit))
             elif part is None:
+                if default is not None:
+                    raise InputError(
+                        f"A scenario file cannot hold None for {name}.{key}, whose default is {default!r:.40}: give it a number."
+                    )
                 if not (isinstance(value, Start) and isinstance(value.x, AbstractLaw)):  # a law has no weights
                     self._left_out(key, comment)
             elif callable(part):

@@ -119,6 +119,17 @@ def _runs(
         raise InputError(
             f"Expected levels to be a list of one or more, [Reduced(1_000)] for instance. Received {levels!r:.80}."
         )
+    check_levels(levels, reference)
+    check_model(model, start)
+    reference = _default_reference(start) if reference is None else reference
+    runs = [reference, *(level for level in levels if level.label != reference.label)]
+    for level in runs:
+        level.check(start)
+    return runs
+
+
+def check_levels(levels: Sequence[AbstractLevel], reference: AbstractLevel | None) -> None:
+    """Raise `InputError` unless these are levels that can stand in one table."""
     for level in (*levels, *(() if reference is None else (reference,))):
         if not isinstance(level, AbstractLevel):
             hint = ": make an instance of it, with its size in brackets" if isinstance(level, type) else ""
@@ -126,12 +137,6 @@ def _runs(
     labels = [level.label for level in levels]
     if twice := [label for k, label in enumerate(labels) if label in labels[:k]]:
         raise InputError(f"Expected different levels. Received '{twice[0]}' twice.")
-    check_model(model, start)
-    reference = _default_reference(start) if reference is None else reference
-    runs = [reference, *(level for level in levels if level.label != reference.label)]
-    for level in runs:
-        level.check(start)
-    return runs
 
 
 def _default_reference(start: Start) -> AbstractLevel:

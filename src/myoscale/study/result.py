@@ -13,10 +13,11 @@ from .. import store
 from ..draw.labels import labels
 from ..errors import InputError
 from ..solution import Energy, Solution
-from ..tissue import Displacement
 from ..types import Array
 from .distance import Measure
 from .text import study_text
+
+_BROKEN = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Row:
     def error_y(self) -> float:
         """Greatest of `errors_y`."""
         return _greatest(self.errors_y)
+
+    @property
+    def broken(self) -> bool:
+        """Whether there are results whose energy drifts as in no run at a sensible tolerance, or is not a number."""
+        return self.steps > 0 and not self.drift <= _BROKEN
 
     @property
     def error_v(self) -> float:
@@ -121,10 +127,15 @@ class Study:
     units: Mapping[str, str] | None = None
 
     @property
+    def alone(self) -> bool:
+        """Whether this is one run, compared with nothing."""
+        return len(self.rows) == 1 and not len(self.rows[0].errors_y)
+
+    @property
     def labels(self) -> dict[str, str]:
         """What axes are called, in the study's units."""
         tissue = next(iter(self.solutions.values())).scenario.model.tissue
-        return labels(self.units, lengths=isinstance(getattr(tissue, "local", Displacement()), Displacement))
+        return labels(self.units, tissue.are_lengths)
 
     def __getitem__(self, label: str) -> Row:
         return {row.label: row for row in self.rows}[label]

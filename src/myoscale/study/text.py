@@ -9,7 +9,6 @@ from .measures import CLOUD
 
 _WIDTH = 110
 _LABEL = 32
-_BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
 _NUMBER = lambda value, form: "-" if math.isnan(value) else format(value, form)
 COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
     "max|Δy|": (9, lambda row: _NUMBER(row.error_y, ".1e")),
@@ -34,7 +33,7 @@ def study_text(study: Any) -> str:
         mark = (
             (" *" if compared and row.label == study.reference else "")
             + (" !" if row.message else "")
-            + (" ?" if row.drift > _BROKEN else "")
+            + (" ?" if row.broken else "")
         )
         cells = "".join(cell(row).rjust(width) for width, cell in columns.values())
         lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
@@ -45,9 +44,9 @@ def study_text(study: Any) -> str:
     notes = [f"{apart if compared else ''}drift: of the energy, relative; residual: of the constraint."]
     notes += [f"! {row.message}" for row in study.rows if row.message]
     notes += [
-        f"? {row.label} lost its energy balance (drift {row.drift:.1e}): do not trust it."
+        f"? {row.label} lost its energy balance (drift {_NUMBER(row.drift, '.1e')}): do not trust it."
         for row in study.rows
-        if row.drift > _BROKEN
+        if row.broken
     ]
     if study.one_way is not None:
         notes += _effect(study.one_way)
@@ -61,11 +60,13 @@ def study_text(study: Any) -> str:
 
 
 def _effect(effect: Any) -> list[str]:
-    percent = lambda value: "no motion" if math.isnan(value) else f"{100 * value:.3g}% of the amplitude"
+    percent = lambda value: f"{100 * value:.3g}% of the amplitude" if math.isfinite(value) else "of no motion"
+    known = math.isfinite(effect.ledger_error)
+    ledger = f"leaves the ledger off by {100 * effect.ledger_error:.2g}%" if known else "leaves no ledger to speak of"
     notes = [
         f"Without the bridges' mass in the equation (one-way, m = 0) y differs by {effect.effect_y:.3g} ({percent(effect.relative_y)}) "
         f"and ẏ by {effect.effect_v:.3g} ({percent(effect.relative_v)}); counting their kinetic energy all the same "
-        f"leaves the ledger off by {100 * effect.ledger_error:.2g}%."
+        f"{ledger}."
     ]
     return notes + ([f"! one-way: {effect.message}"] if effect.message else [])
 

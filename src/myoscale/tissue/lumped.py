@@ -60,6 +60,11 @@ class LumpedTissue(AbstractTissue):
         """W₀(y)."""
         return 0.5 * (y - self.rest) @ jnp.asarray(self.stiffness) @ (y - self.rest)
 
+    @property
+    def are_lengths(self) -> bool:
+        """Only where bridges see y itself: the entries of F have no unit."""
+        return isinstance(self.local, Displacement)
+
     def kinematics(self, y):
         """q (1, nq)."""
         return self.local(y)[None, :]

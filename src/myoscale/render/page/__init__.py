@@ -60,6 +60,7 @@ def page(study: Study, title: str = "", source: str = "", command: str = "", cit
         parameters=words.parameters(run.scenario, study.units),
         versions=words.versions(),
         again=words.again(study),
+        file="solution.nc" if study.alone else "study.nc",
         several=len(study.solutions) > 1,
         drawn=drawn,
         json=_json(drawn),

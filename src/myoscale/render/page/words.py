@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...fields import spelled
+from ...fields import resolved, spelled
 from ...model import AbstractLaw
 from ...solution import Scenario
 from ...study import Row, Study
 
 _CLOSE = 1e-3  # of the amplitude: an error that no figure shows
-_BROKEN = 1e-3  # a drift of the energy that no run at a sensible tolerance has
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PACKAGES = ("myoscale", "jax", "diffrax", "equinox", "numpy", "plotly")
 
@@ -41,7 +40,7 @@ def verdict(study: Study) -> str:
         sentences.append(f"{rows[0].label} from t = 0 to {rows[0].reached:.4g}{span.replace('-', '−')}.")
     if stopped := [f"{row.label} at t = {row.reached:.4g}" for row in study.rows if row.message]:
         sentences.append(f"Stopped early: {', '.join(stopped)}.")
-    broken = [row.label for row in rows if row.drift > _BROKEN]
+    broken = [row.label for row in rows if row.broken]
     worst = max((row.drift for row in rows if np.isfinite(row.drift)), default=np.nan)
     if broken:
         sentences.append(
@@ -97,7 +96,10 @@ def parameters(scenario: Scenario, units: Mapping[str, str] | None) -> list[tupl
     law = scenario.start.x
     blocks = [("Tissue", scenario.model.tissue), ("Bridge", _bridge(scenario)), ("Start", scenario.start)]
     blocks += [("Law of the extension x", law)] * dataclasses.is_dataclass(law) + [("Drive", scenario.drive)]
-    found = [(_heading(name, thing), _first_line(thing), list(_fields(thing, units))) for name, thing in blocks]
+    found = [
+        (_heading(name, thing), _first_line(thing), list(_fields(thing, units, scenario.model.tissue.are_lengths)))
+        for name, thing in blocks
+    ]
     save = scenario.save if np.ndim(scenario.save) == 0 else f"{len(np.asarray(scenario.save))} times"
     run = [
         Parameter("t1", f"{float(scenario.t1):.6g}" + (f" {units['time']}" if units else ""), "end of the run"),
@@ -117,16 +119,21 @@ def versions() -> str:
 def again(study: Study) -> str:
     """Python lines that run the study again from its file."""
     scenario = next(iter(study.solutions.values())).scenario
-    own = {type(part) for part in (scenario.model.tissue, _bridge(scenario), scenario.start.x, scenario.drive)}
-    classes = sorted(
-        kind.__name__ for kind in own if kind.__module__.split(".")[0] not in ("myoscale", "numpy", "jaxlib")
-    )
-    types = f", types=[{', '.join(classes)}]" if classes else ""
+    own = sorted({kind.__name__ for kind in _classes((scenario.model, scenario.start, scenario.drive))})
+    types = f", types=[{', '.join(own)}]" if own else ""
+    if study.alone:
+        return "\n".join(
+            [
+                "import myoscale as ms",
+                "",
+                f'run = ms.load("solution.nc"{types}).scenario',
+                "solution = ms.solve(",
+                "    run.model, run.level, run.start, t1=run.t1, drive=run.drive,",
+                "    save=run.save, tolerance=run.tolerance, seed=run.seed,",
+                ")",
+            ]
+        )
     others = " ".join(label for label in study.solutions if label != study.reference)
-    levels = [
-        f'levels = parse_levels(["{others or study.reference}"])',
-        f'reference = parse_level("{study.reference}")',
-    ]
     return "\n".join(
         [
             "import myoscale as ms",
@@ -134,13 +141,24 @@ def again(study: Study) -> str:
             "from myoscale.levels.spec import parse_level, parse_levels",
             "",
             f'run = store.typed_attribute(store.read("study.nc"), "level_0_scenario"{types})',
-            *levels,
+            f'levels = parse_levels(["{others or study.reference}"])',
+            f'reference = parse_level("{study.reference}")',
             "study = ms.compare(",
             "    run.model, run.start, t1=run.t1, levels=levels, reference=reference, drive=run.drive,",
             "    save=run.save, tolerance=run.tolerance, seed=run.seed,",
             ")",
         ]
     )
+
+
+def _classes(thing: Any) -> set[type]:
+    """Classes of the user's own in it."""
+    if isinstance(thing, list | tuple):
+        return {kind for part in thing for kind in _classes(part)}
+    if not dataclasses.is_dataclass(thing):
+        return set()
+    own = set() if type(thing).__module__.partition(".")[0] == "myoscale" else {type(thing)}
+    return own | _classes([getattr(thing, field.name) for field in dataclasses.fields(thing)])
 
 
 def _heading(name: str, thing: Any) -> str:
@@ -151,12 +169,12 @@ def _bridge(scenario: Scenario) -> Any:
     return getattr(scenario.model.bridge, "each", scenario.model.bridge)
 
 
-def _fields(thing: Any, units: Mapping[str, str] | None = None) -> Iterator[Parameter]:
+def _fields(thing: Any, units: Mapping[str, str] | None = None, are_lengths: bool = True) -> Iterator[Parameter]:
     for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ():
         value = getattr(thing, field.name)
         if value is None or isinstance(value, AbstractLaw):  # laws have a block of their own
             continue
-        says, unit = field.metadata.get("doc", ""), field.metadata.get("unit", "")
+        says, unit = field.metadata.get("doc", ""), resolved(field.metadata.get("unit", ""), are_lengths)
         measured = units is not None and unit not in ("", "1", "driven")
         yield Parameter(field.name, _value(value) + (f" {spelled(unit, units)}" if measured else ""), says)
 
@@ -193,6 +211,8 @@ def _listed(names: list[str]) -> str:
 
 def _part(fraction: float) -> str:
     """A fraction in words that a reader can hold on to."""
+    if not np.isfinite(fraction):
+        return "an unknown part"
     if fraction >= 9.95e-4:
         return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"
     if fraction == 0:
