@@ -264,7 +264,7 @@ def test_a_terminal_is_shown_the_time_left(monkeypatch):
     console = importlib.import_module("rich.console").Console
     file = io.StringIO()
     monkeypatch.setattr("rich.console.Console", lambda **_: console(file=file, force_terminal=True, width=100))
-    with cli._progress(False, 2) as progress:
+    with cli.progress_bar(False, 2) as progress:
         progress("moments: compiling", 0.5)
         for k in range(1, 5):
             time.sleep(0.3)
@@ -337,7 +337,7 @@ def test_interrupt_writes_what_was_computed(run, monkeypatch, tmp_path):
 
         yield progress
 
-    monkeypatch.setattr(cli, "_progress", impatient)
+    monkeypatch.setattr(cli, "progress_bar", impatient)
     result = shell(*QUICK, "--out", tmp_path)
     assert result.exit_code == 130 and "Interrupted" in result.stdout
     assert list(store.read(tmp_path / "study.nc").level.values) == ["characteristics:8"]

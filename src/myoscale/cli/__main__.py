@@ -1,0 +1,5 @@
+"""`python -m myoscale.cli`."""
+
+from . import main
+
+main()
