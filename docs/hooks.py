@@ -152,7 +152,8 @@ def _keys() -> str:
         "# Keys of a scenario file\n",
         "This page is made from the classes that a file names: a table of the file is a class, a key is an argument of its "
         "constructor. The frame around them (`t1`, `levels`, `[units]` and so on) is in [Scenario files and the shell]"
-        "(scenarios.md).\n",
+        "(scenarios.md). A `coordinate` is a length where the tissue's $y$ are lengths and a plain number elsewhere (the entries of F); "
+        "what is `driven` takes the unit of what it drives.\n",
     ]
     for heading, kinds in groups.items():
         lines.append(f"## {heading}\n")
