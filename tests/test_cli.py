@@ -176,6 +176,10 @@ def test_a_file_is_compared_as_the_problem_that_it_holds(run, tmp_path):
     )
     result = shell(QUICK[0], tmp_path / "my.toml", *QUICK[2:])
     assert result.exit_code == 0, result.stderr
+    times = (tmp_path / "my.toml").read_text().replace("save = 201 ", "save = [0.0, 2.5, 5.0] ")
+    (tmp_path / "few.toml").write_text(times)
+    result = shell("run", tmp_path / "few.toml", "--t1", "5", "--level", "moments:4", "--out", tmp_path / "few")
+    assert result.exit_code == 0 and list(ms.load(tmp_path / "few" / "solution.nc").ts) == [0.0, 2.5, 5.0]
     ours, theirs = store.read(tmp_path / "results" / "study.nc"), store.read(run[1] / "study.nc")
     for name in ("y", "v", "errors_y", "wassersteins", "energy_total"):
         assert ours[name].values.tobytes() == theirs[name].values.tobytes(), name

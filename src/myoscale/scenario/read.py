@@ -4,7 +4,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from ..errors import InputError, nearest
@@ -92,10 +91,7 @@ def _check(problem: Problem) -> None:
         raise InputError('Expected one level or more, levels = ["moments"] for instance. Received none.')
     check_levels(problem.levels, problem.reference)
     for level in (*problem.levels, *((problem.reference,) if problem.reference else ())):
-        options: dict[str, Any] = problem.options
-        if not isinstance(problem.save, int):
-            options["save"] = np.array(problem.save)
-        check(Scenario(problem.model, level, problem.start, **options))
+        check(Scenario(problem.model, level, problem.start, **problem.options))
 
 
 def _where(name: str, text: str, path: list[Any]) -> str:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..drive import AbstractDrive, Free
 from ..levels import AbstractLevel
 from ..model import Model, Start
@@ -40,7 +42,8 @@ class Problem:
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that `solve` and `compare` share."""
-        return {name: getattr(self, name) for name in ("t1", "drive", "save", "tolerance", "seed")}
+        options = {name: getattr(self, name) for name in ("t1", "drive", "tolerance", "seed")}
+        return options | {"save": self.save if isinstance(self.save, int) else np.array(self.save)}
 
 
 @dataclasses.dataclass(frozen=True)
