@@ -108,6 +108,28 @@ PLUNDER_SIMEON_2023 = Citation(
 
 # Methods
 
+HUXLEY_1957 = Citation(
+    key="Huxley1957",
+    kind="article",
+    author="Huxley, Andrew F.",
+    title="Muscle structure and theories of contraction",
+    journal="Progress in Biophysics and Biophysical Chemistry",
+    volume="7",
+    pages="255--318",
+    year="1957",
+    doi="10.1016/S0096-4174(18)30128-8",
+)
+ZAHALAK_1981 = Citation(
+    key="Zahalak1981",
+    kind="article",
+    author="Zahalak, George I.",
+    title="A distribution-moment approximation for kinetic theories of muscular contraction",
+    journal="Mathematical Biosciences",
+    volume="55",
+    pages="89--114",
+    year="1981",
+    doi="10.1016/0025-5564(81)90014-6",
+)
 PRINCE_DORMAND_1981 = Citation(
     key="prince1981high",
     kind="article",

@@ -11,9 +11,9 @@ from typing import ParamSpec, TypeVar
 import jax
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import ArrayLike, Float, PyTree
+from jaxtyping import ArrayLike, Float, Int, PyTree
 
-__all__ = ["Array", "ArrayLike", "Float", "PyTree", "Scalar", "as_float", "concrete", "float64", "is_traced"]
+__all__ = ["Array", "ArrayLike", "Float", "Int", "PyTree", "Scalar", "as_float", "concrete", "float64", "is_traced"]
 
 Array = jax.Array | np.ndarray  # models are written down in NumPy, computed in JAX
 Scalar = float | Float[Array, ""]

@@ -2,6 +2,7 @@
 
 import abc
 import os
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from .. import macro
 from ..citations import Citation
 from ..errors import InputError
 from ..model import AbstractLaw, Model, Start
-from ..population import AbstractPopulation, Ensemble
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
 
@@ -39,6 +40,23 @@ class AbstractLevel(eqx.Module):
         """The representation, and its state at each point of the tissue (leading axis P)."""
 
 
+def begin_cycling(
+    population: AbstractCyclingPopulation, model: Model, start: Start, q: Float[Array, "P nq"], *keys: Array
+) -> tuple[AbstractPopulation, PyTree]:
+    """A cycling population at each point; heads draw from keys, one a point."""
+    law = start.x if isinstance(start.x, AbstractLaw) else None
+    share = jnp.asarray(start.attached, float)
+    point = lambda bridge, q, *keys: population.start(bridge, q, law, share, *keys)
+    return population, macro.over_points(model, point, q, *keys)
+
+
+def cycling_label(level: Any) -> str:
+    """The fields that only cycling bridges use, where they are given."""
+    return "".join(
+        f",{name}={getattr(level, name):g}" for name in ("sites", "dt") if getattr(level, name, None) is not None
+    )
+
+
 class AbstractPointLevel(AbstractLevel):
     """A level whose populations are weighted points on their constraint."""
 
@@ -46,12 +64,15 @@ class AbstractPointLevel(AbstractLevel):
     def points(self, start: Start, points: int, key: Array, seed: int) -> tuple[Array, Array | None]:
         """Starting extensions (P, N, nx) and weights (P, N), None if all are equal."""
 
-    def begin(self, model, start, q, key, seed):
-        """Label the points."""
-        population = Ensemble()
-        x, w = self.points(start, q.shape[0], key, seed)
-        w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
-        return population, macro.over_points(model, population.start, x, w, q)
+
+def begin_points(
+    level: AbstractPointLevel, model: Model, start: Start, q: Float[Array, "P nq"], key: Array, seed: int
+) -> tuple[AbstractPopulation, PyTree]:
+    """An ensemble whose points are labelled where they start."""
+    population = Ensemble()
+    x, w = level.points(start, q.shape[0], key, seed)
+    w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
+    return population, macro.over_points(model, population.start, x, w, q)
 
 
 def need_law(level: AbstractLevel, start: Start, remedy: str) -> AbstractLaw:

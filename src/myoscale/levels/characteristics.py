@@ -8,9 +8,12 @@ import numpy as np
 
 from ..citations import GAUSS_RULES, PLUNDER_SIMEON_2023
 from ..errors import InputError
-from .base import AbstractPointLevel, need_law, need_memory
+from ..model import scheme_of
+from ..population import Sites
+from .base import AbstractPointLevel, begin_cycling, begin_points, cycling_label, need_law, need_memory
 
 _MOST = 10_000  # nodes an axis
+_ORDER = 4  # nodes in a panel, for cycling bridges
 _REMEDY = "use Reduced() to move exactly these points."
 
 
@@ -25,6 +28,8 @@ class Characteristics(AbstractPointLevel):
     name: ClassVar[str] = "characteristics"
 
     nodes: int = eqx.field(static=True)
+    sites: int | None = eqx.field(static=True, default=None)
+    dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if not isinstance(self.nodes, int | np.integer) or isinstance(self.nodes, bool) or self.nodes < 2:
@@ -35,7 +40,7 @@ class Characteristics(AbstractPointLevel):
     @property
     def label(self):
         """`characteristics:nodes`."""
-        return f"{self.name}:{self.nodes}"
+        return f"{self.name}:{self.nodes}" + cycling_label(self)
 
     def cites(self, start):
         """The mean-field limit, and the rules."""
@@ -49,6 +54,14 @@ class Characteristics(AbstractPointLevel):
             )
         need_memory(self, 8.0 * start.nx * self.nodes)
         need_law(self, start, _REMEDY).nodes(int(self.nodes))
+
+    def begin(self, model, start, q, key, seed):
+        """Label the nodes; of cycling bridges, Gauss nodes of phases, at each site."""
+        if scheme_of(model.bridge) is None:
+            return begin_points(self, model, start, q, key, seed)
+        periods = self.sites or 1
+        panels = -(-int(self.nodes) // (periods * _ORDER))
+        return begin_cycling(Sites(panels * _ORDER, periods, _ORDER), model, start, q)
 
     def points(self, start, points, key, seed):
         """Nodes and weights of the law, the same at every point."""

@@ -37,6 +37,8 @@ class Problem(NamedTuple):
     tolerance: Float[Array, ""]
     side: Float[Array, ""]  # sign of det g_x of every bridge at the start; 0 where it differs from bridge to bridge
     floor: Float[Array, ""]  # g_x is singular below this singular value
+    key: Any = None  # of the random numbers of cycling heads
+    substeps: int = 1  # of cycling, between two recorded times
 
 
 class State(NamedTuple):
@@ -45,6 +47,8 @@ class State(NamedTuple):
     t: Float[Array, ""]
     motion: Motion
     still: PyTree
+    tally: Any = None  # what cycling has done so far
+    step: Any = None  # steps of cycling so far
 
 
 class Record(NamedTuple):
@@ -61,6 +65,7 @@ class Record(NamedTuple):
     residual: Array  # max |g(X_i, q) − c_i|
     singular_value: Array  # the smallest of g_x
     compression: Array  # error of the labels that stand for many particles, relative
+    cycling: Any = None  # the tally of cycling bridges
 
 
 class Weakest(NamedTuple):

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..citations import MCCORQUODALE_COLELLA_2011, PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997
 from ..errors import InputError
-from ..population import Density
+from ..model import scheme_of
+from ..population import Density, Sites
 from ..types import Scalar, float64
-from .base import AbstractLevel, need_law, need_memory
+from .base import AbstractLevel, begin_cycling, cycling_label, need_law, need_memory
 
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
@@ -32,6 +33,8 @@ class Kinetic(AbstractLevel):
 
     cells: int = eqx.field(static=True)
     window: Scalar = 7.0
+    sites: int | None = eqx.field(static=True, default=None)
+    dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if not isinstance(self.cells, int | np.integer) or isinstance(self.cells, bool) or self.cells < 8:
@@ -44,7 +47,7 @@ class Kinetic(AbstractLevel):
     @property
     def label(self):
         """`kinetic:cells`."""
-        return f"{self.name}:{self.cells}" + ("" if self.window == 7.0 else f",window={self.window:g}")
+        return f"{self.name}:{self.cells}" + ("" if self.window == 7.0 else f",window={self.window:g}") + cycling_label(self)
 
     @float64
     def cites(self, start):
@@ -72,7 +75,10 @@ class Kinetic(AbstractLevel):
             )
 
     def begin(self, model, start, q, key, seed):
-        """Cell masses of the law, the same at every point."""
+        """Cell masses of the law, the same at every point; or the shares attached of cycling bridges."""
+        if scheme_of(model.bridge) is not None:
+            periods = self.sites or 1
+            return begin_cycling(Sites(-(-int(self.cells) // periods), periods), model, start, q)
         population = Density(int(self.cells))
         z, _ = population.start(need_law(self, start, _REMEDY), self.window)
         return population, jax.tree.map(lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape)), z)

@@ -11,8 +11,9 @@ from scipy.stats import qmc
 
 from ..citations import PLUNDER_SIMEON_2023, ROSENBLATT_1952, SOBOL_POINTS
 from ..errors import InputError, nearest
-from ..model import AbstractLaw
-from .base import AbstractPointLevel, need_memory
+from ..model import AbstractLaw, scheme_of
+from ..population import Heads
+from .base import AbstractPointLevel, begin_cycling, begin_points, cycling_label, need_memory
 
 
 class Sampling(enum.StrEnum):
@@ -36,8 +37,9 @@ class Reduced(AbstractPointLevel):
 
     n: int | None = eqx.field(static=True, default=None)
     sampling: Sampling = eqx.field(static=True, default=Sampling.RANDOM)
+    dt: float | None = eqx.field(static=True, default=None)
 
-    def __init__(self, n: int | None = None, sampling: Sampling | str = Sampling.RANDOM):
+    def __init__(self, n: int | None = None, sampling: Sampling | str = Sampling.RANDOM, dt: float | None = None):
         if n is not None and (not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1):
             raise InputError(f"Reduced expected n, a whole number of particles ≥ 1. Received {n!r}.")
         try:
@@ -47,12 +49,13 @@ class Reduced(AbstractPointLevel):
                 f"Reduced does not know the sampling '{sampling}': {nearest(str(sampling), list(Sampling))}"
             ) from None
         self.n = None if n is None else int(n)
+        self.dt = dt
 
     @property
     def label(self):
         """`reduced:n`."""
         sampling = "" if self.sampling is Sampling.RANDOM else f",sampling={self.sampling}"
-        return self.name + ("" if self.n is None else f":{self.n}") + sampling
+        return self.name + ("" if self.n is None else f":{self.n}") + sampling + cycling_label(self)
 
     def cites(self, start):
         """The particle system, and how it is sampled."""
@@ -77,6 +80,12 @@ class Reduced(AbstractPointLevel):
             raise InputError(
                 f"Reduced({self.n}) does not fit the {given} points that Start.x gives: say Reduced(), or give a law to draw from."
             )
+
+    def begin(self, model, start, q, key, seed):
+        """Label the particles; of cycling bridges, heads that jump."""
+        if scheme_of(model.bridge) is None:
+            return begin_points(self, model, start, q, key, seed)
+        return begin_cycling(Heads(self.n or 0), model, start, q, jax.random.split(key, q.shape[0]))
 
     def points(self, start, points, key, seed):
         """Draw the particles, or take those that the start gives."""

@@ -1,20 +1,27 @@
 """What the user declares: bridges, tissues (abstract), laws, the start. Declares much, computes little."""
 
 from .bridge import AbstractBridge, Stacked
+from .cycling import AbstractCycling, Availability, Huxley1957, Momentum, Zahalak1981, scheme_of
 from .laws import AbstractLaw, Mixture, MultivariateNormal, Normal, Tabulated, Uniform
 from .scenario import Model, Start
 from .tissue import AbstractTissue
 
 __all__ = [
     "AbstractBridge",
+    "AbstractCycling",
     "AbstractLaw",
     "AbstractTissue",
+    "Availability",
+    "Huxley1957",
     "Mixture",
     "Model",
+    "Momentum",
     "MultivariateNormal",
     "Normal",
     "Stacked",
     "Start",
     "Tabulated",
     "Uniform",
+    "Zahalak1981",
+    "scheme_of",
 ]

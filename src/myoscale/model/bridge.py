@@ -7,7 +7,7 @@ Everything else (Φ, Ω, λ, ξ) follows by differentiation; see `mechanics`.
 
 import abc
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -28,6 +28,8 @@ class AbstractBridge(eqx.Module):
     - `extension(c, q)`: ξ, the solution x of g(x, q) = c on the branch in use, where it is known in closed form;
     - `flow(x, q)`: Φ = −g_x⁻¹ g_q (nx, nq) in closed form.
 
+    A bridge whose field `cycling` holds a scheme (`AbstractCycling`) attaches and detaches; others stay attached for ever.
+
     What is not defined is derived from `constraint` by automatic differentiation. `cites` says where the model was published.
     """
 
@@ -36,6 +38,7 @@ class AbstractBridge(eqx.Module):
     interaction: ClassVar[Callable | None] = None
     extension: ClassVar[Callable | None] = None
     flow: ClassVar[Callable | None] = None
+    cycling: ClassVar[Any] = None
     cites: ClassVar[tuple[Citation, ...]] = ()
 
     @abc.abstractmethod

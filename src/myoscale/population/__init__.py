@@ -2,7 +2,23 @@
 
 from .base import AbstractPopulation, Measure, energies, inertia, local
 from .density import Density
+from .cycling import AbstractCyclingPopulation, Flux
 from .ensemble import Ensemble
+from .heads import Heads
 from .moments import Moments
+from .sites import Sites
 
-__all__ = ["AbstractPopulation", "Density", "Ensemble", "Measure", "Moments", "energies", "inertia", "local"]
+__all__ = [
+    "AbstractCyclingPopulation",
+    "AbstractPopulation",
+    "Density",
+    "Ensemble",
+    "Flux",
+    "Heads",
+    "Measure",
+    "Moments",
+    "Sites",
+    "energies",
+    "inertia",
+    "local",
+]

@@ -18,14 +18,15 @@ import jax.numpy as jnp
 from .. import mechanics
 from ..model.bridge import AbstractBridge
 from ..numerics.blocks import block_map, block_sum
-from ..types import Array, Float, PyTree, Scalar
+from ..types import Array, Float, Int, PyTree, Scalar
 
 
 class Measure(eqx.Module):
-    """Weighted points that stand for μ in expectations: x (K, nx), w (K,)."""
+    """Weighted points that stand for μ in expectations: x (K, nx), w (K,), and the state a (K,) each is in where bridges cycle."""
 
     x: Float[Array, "K nx"]
     w: Float[Array, " K"]
+    a: Int[Array, " K"] | None = None
 
     def expect(self, function) -> Array:
         """∫ function dμ."""
@@ -86,7 +87,15 @@ def inertia(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q
 def energies(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> tuple:
     """∫W₁dμ and ½∬V dμdμ."""
     measure = population.measure(bridge, z, q)
-    return measure.expect(bridge.energy), pair_energy(bridge, measure)
+    return elastic_energy(bridge, measure), pair_energy(bridge, measure)
+
+
+def elastic_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:
+    """∫W₁dμ, with the energy of its own state for each point of a cycling bridge."""
+    if measure.a is None:
+        return measure.expect(bridge.energy)
+    energy = lambda point: point[1] * bridge.cycling.energies(bridge, point[0][0])[point[2]]
+    return block_sum(energy, (measure.x, measure.w, measure.a))
 
 
 def pair_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:

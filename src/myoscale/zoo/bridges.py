@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from ..citations import PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023
 from ..fields import parameter
-from ..model import AbstractBridge
+from ..model import AbstractBridge, AbstractCycling
 from ..numerics import small
 from ..types import Array, Float, Scalar, as_float
 
@@ -14,7 +14,8 @@ from ..types import Array, Float, Scalar, as_float
 class LinearBridge(AbstractBridge):
     """g = x − Gq with a spring, W₁ = κ₁|x|²/2; hence Φ = G and Ω = 0.
 
-    **Arguments:** `mass` m ≥ 0; `stiffness` κ₁; `gain` G, (nx, nq), or a scalar γ for G = γ1 with nx = nq.
+    **Arguments:** `mass` m ≥ 0; `stiffness` κ₁; `gain` G, (nx, nq), or a scalar γ for G = γ1 with nx = nq;
+    `cycling`, a scheme of attachment and detachment, or None.
     """
 
     cites: ClassVar = (PLUNDER_SIMEON_2020,)
@@ -22,6 +23,7 @@ class LinearBridge(AbstractBridge):
     mass: Scalar = parameter("m, mass of a head", "mass")
     stiffness: Scalar = parameter("κ₁, stiffness of a bridge", "force/length")
     gain: Float[Array, "..."] = parameter("G, extension for each unit of q", converter=as_float)
+    cycling: AbstractCycling | None = parameter("how bridges attach and detach; never if left out", default=None)
 
     def constraint(self, x, q):
         """x − Gq."""

@@ -1,0 +1,240 @@
+"""Runs of cycling bridges: mechanics and exchange in turn (theory.md section 8).
+
+A step is M(h/2) · E(h) · M(h/2): tissue moves with every bridge as it is, bridges attach and detach at rates integrated along the path,
+tissue moves on. The order is two, also with rates that jump and with two-way coupling. Mechanics are adaptive (or, where
+the motion is prescribed or static, exact), so the step h is set by the rates alone.
+"""
+
+from typing import Any, NamedTuple
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import macro
+from ..drive import Length, QuasiStatic, at
+from ..macro import Motion
+from ..model import Momentum, scheme_of
+from ..numerics import small
+from ..population import AbstractCyclingPopulation, Flux, energies, inertia
+from ..types import Array, Float, PyTree
+from .integrate import Outcome, Problem, Record, State, field, refresh, weakest
+
+_LOCAL = 1e-2  # local error allowed to mechanics, as a fraction of the tolerance asked of the solution
+_NEWTON = 12  # iterations for an equilibrium
+_MAX_STEPS = 4096  # of mechanics within half a step
+_GAUSS = np.polynomial.legendre.leggauss(3)
+
+
+class Tally(NamedTuple):
+    """What cycling has done since t = 0: energies in total, the others per head at each point."""
+
+    energy_in: Array
+    energy_out: Array
+    attachments: Float[Array, " P"]
+    detachments: Float[Array, " P"]
+    atp: Float[Array, " P"]
+    lost: Float[Array, " P"]
+    attached: Float[Array, " P"]  # share of heads attached now
+
+
+def no_tally(model, population, z: PyTree) -> Tally:
+    """At the start."""
+    zeros = jnp.zeros(model.tissue.heads.shape[0])
+    return Tally(jnp.zeros(()), jnp.zeros(()), zeros, zeros, zeros, zeros, share_attached(model, population, z))
+
+
+def share_attached(model, population, z: PyTree) -> Float[Array, " P"]:
+    """The share of heads attached at each point."""
+    return macro.over_points(model, lambda bridge, z: jnp.sum(population.attached(bridge, z)[1]), z)
+
+
+def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""]) -> Outcome:
+    """Step from `state` to the last of the times `ts`, recording at each."""
+
+    def one(state, t):
+        h = (t - state.t) / problem.substeps
+
+        def step(state, _):
+            state = _move(problem, state, h / 2, last=False)
+            state = _exchange(problem, state, h)
+            return _move(problem, state, h / 2, last=True), None
+
+        end, _ = jax.lax.scan(step, state, None, length=problem.substeps)
+        end = end._replace(t=t)
+        return end, _record(problem, end)
+
+    end, record = jax.lax.scan(one, state, ts)
+    return Outcome(
+        state=end,
+        record=record,
+        weakest=weakest(problem, end.motion.y, end.still),
+        singular=jnp.array(False),
+        finished=jnp.all(jnp.isfinite(record.y)) & jnp.all(jnp.isfinite(record.force)),
+        steps=jnp.asarray(problem.substeps * ts.size),
+    )
+
+
+def _record(problem: Problem, state: State) -> Record:
+    model, population, drive = problem.model, problem.population, problem.drive
+    motion, z = state.motion, state.still
+    y, v = macro.prescribe(drive, state.t, motion.y, motion.v)
+    q, _, _ = macro.kinematics(model, y, v)
+    if isinstance(drive, QuasiStatic):
+        elastic = macro.over_points(model.one_way(), population.local, z, q, jnp.zeros_like(q))[1]
+        force, reaction = model.tissue.heads[:, None] * elastic, jnp.zeros_like(y)
+    else:
+        _, _, force, reaction = macro.balance(model, population, drive, state.t, y, v, z)
+    return Record(
+        y=y,
+        v=v,
+        z=macro.over_points(model, population.summary, z, q),
+        load=motion.load,
+        damping=motion.damping,
+        ledger=macro.ledger(model, population, drive, y, v, z),
+        force=force,
+        reaction=reaction,
+        residual=jnp.zeros(()),
+        singular_value=weakest(problem, y, z).singular_value,
+        compression=jnp.zeros(()),
+        cycling=state.tally,
+    )
+
+
+def _move(problem: Problem, state: State, h: Array, last: bool) -> State:
+    """Tissue moves for h, the first or the last half of a step, and with it all labels; nothing attaches or lets go."""
+    drive, model = problem.drive, problem.model
+    if isinstance(drive, Length) and len(drive.indices(model.tissue.ny)) == model.tissue.ny:
+        motion = _prescribed(problem, state, h)
+    elif isinstance(drive, QuasiStatic) and model.tissue.damping is None:
+        motion = _static(problem, state, h) if last else _ahead(state, h)
+    else:
+        motion = _integrated(problem, state, h)
+    still = eqx.combine(refresh(problem, motion.y, state.still), state.still)
+    return state._replace(t=state.t + h, motion=motion, still=still)
+
+
+def _prescribed(problem: Problem, state: State, h: Array) -> Motion:
+    """All coordinates are given; the work of what moves them by Gauss's rule."""
+    model, drive, z = problem.model, problem.drive, state.still
+
+    def powers(t):
+        y, v = macro.prescribe(drive, t, state.motion.y, state.motion.v)
+        reaction = macro.balance(model, problem.population, drive, t, y, v, z).reaction
+        load = at(drive.load, t, y.size) + reaction
+        return v @ load, -v @ macro.damping_matrix(model) @ v
+
+    nodes = state.t + h * jnp.asarray((_GAUSS[0] + 1) / 2)
+    load, damping = jax.vmap(powers)(nodes)
+    weights = h * jnp.asarray(_GAUSS[1] / 2)
+    y, v = macro.prescribe(drive, state.t + h, state.motion.y, state.motion.v)
+    return state.motion._replace(
+        y=y, v=v, load=state.motion.load + weights @ load, damping=state.motion.damping + weights @ damping
+    )
+
+
+def _ahead(state: State, h: Array) -> Motion:
+    """The middle of a static step at the velocity of the one before: where bridges attach and let go, to second order."""
+    return state.motion._replace(y=state.motion.y + h * state.motion.v)
+
+
+def _static(problem: Problem, state: State, h: Array) -> Motion:
+    """Equilibrium at the end of a static step, its mean velocity, and the work of the load."""
+    motion, drive = state.motion, problem.drive
+    t, begin = state.t + h, motion.y - h * motion.v
+    y = settled(problem, t, motion.y, state.still)
+    load = at(drive.load, state.t - h, y.size) + at(drive.load, t, y.size)
+    v = (y - begin) / jnp.where(h > 0, 2 * h, 1.0)
+    return motion._replace(y=y, v=v, load=motion.load + (y - begin) @ load / 2)
+
+
+def settled(problem: Problem, t: Array, y: Array, z: PyTree) -> Array:
+    """Equilibrium under the load at t with the bridges as they are, by Newton's method from y."""
+    model, population = problem.model.one_way(), problem.population
+    load = at(problem.drive.load, t, y.size)
+    residual = lambda y: macro.static_force(model, population, y, z) + load
+
+    def newton(y, _):
+        return y + small.solve(-jax.jacfwd(residual)(y), residual(y)), None
+
+    return jax.lax.scan(newton, y, None, length=_NEWTON)[0]
+
+
+def _integrated(problem: Problem, state: State, h: Array) -> Motion:
+    local = jnp.maximum(_LOCAL * problem.tolerance, 1e-13)
+    y, v = macro.prescribe(problem.drive, state.t, state.motion.y, state.motion.v)
+    solution: Any = diffrax.diffeqsolve(
+        diffrax.ODETerm(field),
+        diffrax.Dopri8(),
+        state.t,
+        state.t + h,
+        jnp.maximum(h, 1e-300),
+        state.motion._replace(y=y, v=v),
+        (problem, state.still),
+        saveat=diffrax.SaveAt(t1=True),
+        stepsize_controller=diffrax.PIDController(rtol=local, atol=local),
+        max_steps=_MAX_STEPS,
+        throw=False,
+    )
+    good = solution.result == diffrax.RESULTS.successful
+    motion = jax.tree.map(lambda a: jnp.where(good, a[0], jnp.nan), solution.ys)
+    y, v = macro.prescribe(problem.drive, state.t + h, motion.y, motion.v)
+    return motion._replace(y=y, v=v)
+
+
+def _exchange(problem: Problem, state: State, h: Array) -> State:
+    """Bridges attach and detach for h, with the energies that this moves (theory.md section 4)."""
+    model, drive = problem.model, problem.drive
+    population: AbstractCyclingPopulation = problem.population  # pyright: ignore[reportAssignmentType]
+    motion, z, heads = state.motion, state.still, model.tissue.heads
+    y, v = motion.y, motion.v
+    q, u, _ = macro.kinematics(model, y, v)
+    r = jnp.broadcast_to(at(drive.activation, state.t, 1)[0], heads.shape)
+    keys = jax.random.split(jax.random.fold_in(problem.key, state.step), heads.size)
+    duration = jnp.broadcast_to(h, heads.shape)
+    after, flux = macro.over_points(model, population.exchange, z, q, u, duration, r, keys)
+
+    def masses(bridge, z, q):
+        return inertia(population, bridge, z, q), energies(population, bridge, z, q)[1]
+
+    before_mass, before_pair = macro.over_points(model, masses, z, q)
+    after_mass, after_pair = macro.over_points(model, masses, after, q)
+    pair = heads @ (after_pair - before_pair)
+    unit = macro.over_points(model, lambda bridge, z, q: population.unit_inertia(bridge, z, q), after, q)
+    gained = flux.attached[:, None, None] * unit
+    kinetic_in, kinetic_out, v = _kinetic(problem, y, v, before_mass, after_mass, gained)
+    tally = Tally(
+        energy_in=state.tally.energy_in + heads @ flux.energy_in + jnp.maximum(pair, 0.0) + kinetic_in,
+        energy_out=state.tally.energy_out + heads @ flux.energy_out + jnp.maximum(-pair, 0.0) + kinetic_out,
+        attachments=state.tally.attachments + flux.attached,
+        detachments=state.tally.detachments + flux.detached,
+        atp=state.tally.atp + flux.atp,
+        lost=state.tally.lost + flux.lost,
+        attached=share_attached(model, population, after),
+    )
+    return state._replace(motion=motion._replace(v=v), still=after, tally=tally, step=state.step + 1)
+
+
+def _kinetic(problem, y, v, before, after, gained):
+    """Kinetic energy that heads bring and take, and ẏ afterwards."""
+    model = problem.model
+    if isinstance(problem.drive, QuasiStatic):
+        return jnp.zeros(()), jnp.zeros(()), v
+    brought = model.tissue.assemble(y, gained)
+    taken = model.tissue.assemble(y, before - after + gained)
+    out = 0.5 * v @ taken @ v
+    if scheme_of(model.bridge).momentum is Momentum.COMOVING:
+        return 0.5 * v @ brought @ v, out, v
+    total = jnp.asarray(model.tissue.mass_matrix) + model.tissue.assemble(y, after)
+    kept = (total - brought) @ v
+    held = list(problem.drive.indices(y.size)) if isinstance(problem.drive, Length) else []
+    free = [k for k in range(y.size) if k not in held]
+    if not free:  # what holds the motion takes the new heads along
+        return 0.5 * v @ brought @ v, out, v
+    index = jnp.array(free)
+    slowed = small.solve(total[jnp.ix_(index, index)], (kept - total[:, jnp.array(held, int)] @ v[jnp.array(held, int)])[index])
+    new = v.at[index].set(slowed)
+    change = 0.5 * new @ total @ new - 0.5 * v @ (total - brought) @ v
+    return jnp.maximum(change, 0.0), out + jnp.maximum(-change, 0.0), new

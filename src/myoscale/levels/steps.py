@@ -1,0 +1,62 @@
+"""How long the steps of a cycling run are, and how far its attached heads may be carried: what a level leaves open, from the rates."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import InputError
+from ..model import AbstractCycling, Model, Stacked, scheme_of
+from ..types import Array, is_traced
+
+_REACH = 16.0  # widths of the zone of attachment that a window holds
+_SHARE = 0.1  # of the time in which the fastest transition near the zone happens
+_LONGEST = 0.5  # of it, for steps that the user chose
+
+
+def complete(level: Any, model: Model) -> Any:
+    """The level with `sites` for this model, if it has such a field.
+
+    **Raises:** `InputError` inside `jit`, `grad` or `vmap` of the scheme's lengths, where they have no values.
+    """
+    scheme = scheme_of(model.bridge)
+    if scheme is None or getattr(level, "sites", 1) is not None:
+        return level
+    if is_traced((scheme.zone, scheme.spacing)):
+        raise InputError(f"Expected {level.label} with sites=… inside jit, grad or vmap. Received none: give a number of sites.")
+    return dataclasses.replace(level, sites=reach(model, scheme))
+
+
+def reach(model: Model, scheme: AbstractCycling) -> int:
+    """Sites in a row that a head attached at one end of the zone usually lets go before it has passed."""
+    low, high = (np.asarray(end, float) for end in scheme.zone)
+    return int(np.clip(np.ceil(np.max(_REACH * (high - low) / np.asarray(scheme.spacing, float))), 1, 64))
+
+
+def fastest(model: Model) -> float:
+    """The greatest rate at which a head leaves a state, within one zone's width of the zone of attachment."""
+    bridges = model.bridge
+
+    def one(bridge) -> Array:
+        low, high = bridge.cycling.zone
+        x = low + (high - low) * jnp.linspace(-1.0, 2.0, 301)
+        return jnp.max(-jax.vmap(lambda x: jnp.diagonal(bridge.cycling.generator(x)))(x))
+
+    if isinstance(bridges, Stacked):
+        return float(jnp.max(jax.vmap(one)(bridges.each)))
+    return float(one(bridges))
+
+
+def substeps(level: Any, model: Model, times: np.ndarray) -> int:
+    """Steps between two recorded times; a step too long for the fastest rate is divided."""
+    gap = float(np.max(np.diff(times)))
+    if is_traced(model.bridge):
+        if level.dt is None:
+            raise InputError(f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step.")
+        return max(1, int(np.ceil(gap / level.dt - 1e-9)))
+    rate = fastest(model)
+    longest = _LONGEST / rate if rate > 0 else gap
+    chosen = _SHARE / rate if rate > 0 and level.dt is None else level.dt or gap
+    return max(1, int(np.ceil(gap / min(chosen, longest) - 1e-9)))

@@ -1,0 +1,109 @@
+"""Schemes of one detached and one attached state whose rates are linear between breakpoints."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from ...citations import HUXLEY_1957, ZAHALAK_1981
+from ...errors import InputError
+from ...fields import parameter
+from ...types import Scalar, is_traced
+from .base import AVAILABILITY, MOMENTUM, AbstractCycling, Availability, Momentum, generator_of
+
+
+def check_positive(owner, *names: str) -> None:
+    """Raise `InputError` unless these fields are positive."""
+    for name in names:
+        value = getattr(owner, name)
+        if not is_traced(value) and not value > 0:
+            raise InputError(f"{type(owner).__name__} expected {name} > 0. Received {value!r}.")
+
+
+def check_rates(owner, *names: str) -> None:
+    """Raise `InputError` unless these fields, factors of rates, are not negative."""
+    for name in names:
+        value = getattr(owner, name)
+        if not is_traced(value) and not value >= 0:
+            raise InputError(f"{type(owner).__name__} expected the rate {name} ≥ 0. Received {value!r}.")
+
+
+def check_zone(owner) -> None:
+    """Raise `InputError` if heads would attach outside of the period around a site."""
+    low, high = owner.zone
+    if not is_traced((low, high, owner.spacing)) and not -owner.spacing / 2 <= low < high <= owner.spacing / 2:
+        raise InputError(
+            f"{type(owner).__name__} expected heads to attach within half a spacing of a site, ±{owner.spacing / 2:g}. "
+            f"Received rates that do not vanish there, from {low:g} to {high:g}: choose spacing ≥ {2 * max(-low, high):g}."
+        )
+
+
+def _linear_rates(x, h, f1, g1, g2, g3):
+    """Attachment f₁x/h on [0, h]; detachment g₂ for x ≤ 0, g₁x/h for x > 0, and g₃(x/h − 1) more for x > h."""
+    attach = jnp.where((x > 0) & (x <= h), f1 * x / h, 0.0)
+    detach = jnp.where(x <= 0, g2, g1 * x / h + g3 * jnp.maximum(x / h - 1.0, 0.0))
+    return generator_of({(0, 1): attach, (1, 0): detach}, 2)
+
+
+class Huxley1957(AbstractCycling):
+    """Heads that attach at the rate f₁x/h on [0, h] and detach at g₂ for x ≤ 0, g₁x/h for x > 0 (Huxley 1957).
+
+    Parameters left out are those of 1957, in nm and s. One ATP a cycle, counted at detachment.
+
+    **Raises:** `InputError` for negative rates, lengths that are not positive, or a spacing below 2h.
+    """
+
+    cites: ClassVar = (HUXLEY_1957,)
+
+    spacing: Scalar = parameter("ℓ_b, between binding sites", "length", default=36.0)
+    h: Scalar = parameter("h, width of the zone of attachment", "length", default=15.6)
+    f1: Scalar = parameter("f₁, attachment at h", "1/time", default=43.3)
+    g1: Scalar = parameter("g₁, detachment at h", "1/time", default=10.0)
+    g2: Scalar = parameter("g₂, detachment behind the site", "1/time", default=209.0)
+    momentum: Momentum = MOMENTUM
+    availability: Availability = AVAILABILITY
+
+    def __check_init__(self):
+        check_positive(self, "spacing", "h")
+        check_rates(self, "f1", "g1", "g2")
+        check_zone(self)
+
+    @property
+    def zone(self):
+        """[0, h]."""
+        return 0.0, self.h
+
+    def generator(self, x):
+        """R(x)."""
+        return _linear_rates(x, self.h, self.f1, self.g1, self.g2, 0.0)
+
+
+class Zahalak1981(AbstractCycling):
+    """Huxley's rates with faster detachment beyond h, g₁x/h + g₃(x/h − 1), for lengthening muscle (Zahalak 1981).
+
+    **Raises:** as `Huxley1957`.
+    """
+
+    cites: ClassVar = (ZAHALAK_1981,)
+
+    spacing: Scalar = parameter("ℓ_b, between binding sites", "length", default=36.0)
+    h: Scalar = parameter("h, width of the zone of attachment", "length", default=15.6)
+    f1: Scalar = parameter("f₁, attachment at h", "1/time", default=43.3)
+    g1: Scalar = parameter("g₁, detachment at h", "1/time", default=10.0)
+    g2: Scalar = parameter("g₂, detachment behind the site", "1/time", default=209.0)
+    g3: Scalar = parameter("g₃, more detachment beyond h", "1/time", default=100.0)
+    momentum: Momentum = MOMENTUM
+    availability: Availability = AVAILABILITY
+
+    def __check_init__(self):
+        check_positive(self, "spacing", "h")
+        check_rates(self, "f1", "g1", "g2", "g3")
+        check_zone(self)
+
+    @property
+    def zone(self):
+        """[0, h]."""
+        return 0.0, self.h
+
+    def generator(self, x):
+        """R(x)."""
+        return _linear_rates(x, self.h, self.f1, self.g1, self.g2, self.g3)

@@ -1,0 +1,282 @@
+"""Fractions of heads attached, on points or cells that move with the tissue: Huxley's equation without numerical diffusion.
+
+A head of phase ξ (modulo ℓ_b) sees sites at ξ + jℓ_b. For each phase the state holds the share attached at each of J sites and the
+share detached, so availability is exact: what is attached anywhere cannot attach again (theory.md section 8). Phases move with the
+tissue and nothing is interpolated; nodes that leave the zone of attachment far behind re-enter in front of it, empty.
+
+With `order` 1 a phase is a cell and rates are averaged over it (`Kinetic`). With a higher order, phases are Gauss nodes of panels and
+see rates at a point, save while a breakpoint cuts their panel (`Characteristics`). Rates are also averaged along the path of a step.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..model import AbstractLaw, Availability
+from ..numerics.hazards import box_mean, exchange_pair, phis
+from ..types import Array, Float
+from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
+
+
+class Fractions(NamedTuple):
+    """State of `Sites`: origin and memory of the shift, labels, shares attached and detached of each phase, the window's low end."""
+
+    c: Float[Array, " 1"]
+    s: Float[Array, " 1"]
+    l: Float[Array, "J K"]
+    n: Float[Array, "A J K"]
+    d: Float[Array, "D K"]  # (D, 1) of a pool
+    low: Float[Array, ""]
+
+
+class Profile(NamedTuple):
+    """What is kept of `Sites`: sorted extensions, shares attached there, and the share of heads each node stands for."""
+
+    x: Float[Array, " C"]
+    n: Float[Array, "A C"]
+    weight: Float[Array, " C"]
+    detached: Float[Array, " D"]
+
+
+class Panel(NamedTuple):
+    """Nodes of a panel of unit length, as NumPy arrays (G,): position, weight, and where the node's own share begins and ends."""
+
+    position: Any
+    weight: Any
+    begin: Any
+    end: Any
+
+
+class Sites(AbstractCyclingPopulation):
+    """`phases` nodes in a period, `order` of them in a panel, at each of `periods` sites."""
+
+    phases: int = eqx.field(static=True)
+    periods: int = eqx.field(static=True, default=1)
+    order: int = eqx.field(static=True, default=1)
+
+    @property
+    def panel(self) -> Panel:
+        """Gauss nodes in a panel."""
+        x, w = np.polynomial.legendre.leggauss(self.order)
+        ends = np.concatenate([[0.0], np.cumsum(w / 2)])
+        return Panel((x + 1) / 2, w / 2, ends[:-1], ends[1:])
+
+    @property
+    def weights(self) -> Float[Array, " K"]:
+        """The share of heads with each phase."""
+        panels = self.phases // self.order
+        return jnp.asarray(np.tile(self.panel.weight, panels) / panels)
+
+    def start(self, bridge, q, law: AbstractLaw | None, share) -> Fractions:
+        """Everything detached; or the `share` of heads attached (in the first attached state) with a law of extension."""
+        scheme, panel = bridge.cycling, self.panel
+        panels = self.phases // self.order
+        width = scheme.spacing / panels
+        # A breakpoint at the edge of a panel stays there while nothing moves.
+        phase = (jnp.arange(panels)[:, None] + panel.position[None]).reshape(-1) * width
+        origin = scheme.zone[0] - width * jnp.ceil((self.periods * scheme.spacing / 2 + scheme.zone[0]) / width)
+        labels = origin + phase[None] + scheme.spacing * jnp.arange(self.periods)[:, None]
+        n = jnp.zeros((scheme.attached, *labels.shape))
+        d = jnp.zeros((scheme.detached, self.phases)).at[0].set(1.0)
+        if law is not None:
+            begin = jnp.tile(panel.begin - panel.position, panels) * width
+            end = jnp.tile(panel.end - panel.position, panels) * width
+            if self.order == 1:
+                edges = jnp.append((labels + begin[None]).ravel(), labels[-1, -1] + end[-1])
+                held = law.cell_masses(edges).reshape(labels.shape) / self.weights[None]
+            else:
+                held = law.pdf(labels.reshape(-1, 1)).reshape(labels.shape) * scheme.spacing
+            held = held * (share / jnp.sum(held * self.weights[None]))
+            n = n.at[0].set(held)
+            d = d.at[0].set(1.0 - jnp.sum(held, axis=0))
+        if scheme.availability is Availability.POOL:
+            d = (d @ self.weights)[:, None]
+        return Fractions(bridge.constraint(jnp.zeros(1), q), jnp.zeros(1), labels, n, d, jnp.asarray(origin))
+
+    def attached(self, bridge, z):
+        """Every node."""
+        return z.l.ravel(), (z.n * self.weights[None, None]).reshape(z.n.shape[0], -1)
+
+    def exchange(self, bridge, z, q, u, dt, r, key):
+        """Transitions pair by pair, each exactly, in a symmetric order."""
+        scheme = bridge.cycling
+        shift, path = self.shift(bridge, z, q), jnp.abs(self.velocity(bridge, z, q, u)) * dt
+        z, lost = self._in_window(scheme, z, shift, path)
+        x = z.l + shift
+        rate = self._rates(bridge, x, path)
+        energy = jax.vmap(jax.vmap(lambda x: scheme.energies(bridge, x)))(x)
+        book = _Book(self, scheme, energy)
+        own = (x >= -scheme.spacing / 2) & (x < scheme.spacing / 2) if self.periods > 1 else jnp.ones_like(x, bool)
+        pool = scheme.availability is Availability.POOL
+        first = scheme.detached
+        moves = [_far(first, own)] if self.periods > 1 and not pool else []
+        moves += [_between(i, j) for i in range(first, scheme.states) for j in range(i + 1, scheme.states)]
+        moves += [_among(i, j, own, self.weights, pool) for i in range(first) for j in range(i + 1, first)]
+        one = _pooled if pool else _attach
+        moves += [one(i, j, first, own, self.weights) for j in range(first, scheme.states) for i in range(first)]
+        steps = [(move, 0.5) for move in moves[:-1]]
+        n, d = z.n, z.d
+        for move, part in [*steps, (moves[-1], 1.0), *steps[::-1]]:
+            n, d = move(n, d, rate, part * dt, r, book)
+        return z._replace(n=n, d=d, s=shift[None]), book.flux(lost)
+
+    def _in_window(self, scheme, z, shift, path):
+        """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost."""
+        length = self.periods * scheme.spacing
+        margin = path + length / (self.phases * self.periods)
+        begin, end = scheme.zone
+        low = jnp.maximum(jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin))
+        turns = jnp.floor((z.l + shift - low) / length)
+        gone = jnp.where(turns[None] != 0, z.n, 0.0)
+        d = z.d.at[0].add(jnp.sum(gone, axis=(0, 1)) if z.d.shape[1] > 1 else jnp.sum(gone * self.weights[None, None]))
+        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), jnp.sum(
+            gone * self.weights[None, None]
+        )
+
+    def _rates(self, bridge, x, path):
+        """R at each node, (J, K, S, S), averaged over its path and, where a breakpoint is near, over its own share of the panel."""
+        scheme, panel = bridge.cycling, self.panel
+        panels = self.phases // self.order
+        size = scheme.spacing / panels
+        each = lambda values: jnp.tile(jnp.asarray(values), panels)[None] * size
+        low, high = x - each(panel.position) - path / 2, x + each(1.0 - panel.position) + path / 2
+        cut = jnp.zeros_like(x, bool) if self.order > 1 else jnp.ones_like(x, bool)
+        for b in scheme.breakpoints if self.order > 1 else ():
+            cut = cut | ((low < b) & (high > b))
+        centre = x + jnp.where(cut, each((panel.begin + panel.end) / 2 - panel.position), 0.0)
+        # One box of the variance that path and share have together.
+        width = jnp.sqrt(path**2 + jnp.where(cut, each(panel.weight) ** 2, 0.0) + (1e-9 * scheme.spacing) ** 2)
+        generator = jax.vmap(jax.vmap(scheme.generator))
+        rate = box_mean(generator, centre - width / 2, centre + width / 2, scheme.breakpoints)
+        if scheme.balanced(bridge, jnp.zeros(())) is None:
+            return rate
+        ratio = jnp.exp(-jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x))
+        forward = jnp.triu(jnp.ones((scheme.states, scheme.states)), 1)
+        forth = rate * forward
+        return forth + jnp.swapaxes(forth * ratio, -1, -2)
+
+    def summary(self, bridge, z, q):
+        """Nodes in order of extension."""
+        x = (z.l + self.shift(bridge, z, q)).ravel()
+        order = jnp.argsort(x)
+        weight = jnp.broadcast_to(self.weights, z.l.shape).ravel()
+        weights = self.weights if z.d.shape[1] > 1 else jnp.ones(1)
+        return Profile(x[order], z.n.reshape(z.n.shape[0], -1)[:, order], weight[order], z.d @ weights)
+
+
+class _Book:
+    """Gross transitions counted while they happen."""
+
+    def __init__(self, sites: Sites, scheme, energy):
+        self.weights, self.energy, self.first = sites.weights, energy, scheme.detached
+        self.atp = np.asarray(atp_matrix(scheme))
+        self.sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
+
+    def count(self, i: int, j: int, amount: Array) -> None:
+        """`amount` (J, K) of each node's heads went from state i to j."""
+        amount = amount * self.weights[None]
+        change = amount * (self.energy[..., j] - self.energy[..., i])
+        self._add("energy_in", jnp.maximum(change, 0.0))
+        self._add("energy_out", jnp.maximum(-change, 0.0))
+        if i < self.first <= j:
+            self._add("attached", amount)
+        if j < self.first <= i:
+            self._add("detached", amount)
+        if self.atp[i, j]:
+            self._add("atp", self.atp[i, j] * amount)
+
+    def _add(self, name: str, values: Array) -> None:
+        self.sums[name] = self.sums[name] + jnp.sum(values)
+
+    def flux(self, lost: Array) -> Flux:
+        """What was counted."""
+        return Flux(**self.sums, lost=lost)
+
+
+def _far(first, own):
+    """Heads attached at other sites than their own nearest let go: they cannot attach there."""
+
+    def move(n, d, rate, dt, r, book):
+        leave = jnp.where(own[..., None], 0.0, rate[:, :, first:, :first] * dt)  # (J, K, A, D)
+        total = jnp.sum(leave, axis=-1)
+        gone = jnp.moveaxis(n, 0, -1) * phis(total)[0]
+        for a in range(n.shape[0]):
+            for i in range(first):
+                amount = gone[..., a] * leave[..., a, i]
+                book.count(first + a, i, amount)
+                n, d = n.at[a].add(-amount), d.at[i].add(jnp.sum(amount, axis=0))
+        return n, d
+
+    return move
+
+
+def _between(i, j):
+    """Two attached states exchange at every site."""
+
+    def move(n, d, rate, dt, r, book):
+        first = d.shape[0]
+        there, back = exchange_pair(n[i - first], n[j - first], rate[..., i, j] * dt, rate[..., j, i] * dt)
+        book.count(i, j, there)
+        book.count(j, i, back)
+        return n.at[i - first].add(back - there).at[j - first].add(there - back), d
+
+    return move
+
+
+def _among(i, j, own, weights, pool):
+    """Two detached states exchange, at the rates of a head's own site."""
+
+    def move(n, d, rate, dt, r, book):
+        here = jnp.where(own, 1.0, 0.0)
+        if pool:
+            here = here * weights[None]
+            mean = lambda a, b: jnp.sum(here * rate[..., a, b], keepdims=True)[0] / jnp.sum(here)
+        else:
+            mean = lambda a, b: jnp.sum(here * rate[..., a, b], axis=0) / jnp.maximum(jnp.sum(here, axis=0), 1.0)
+        there, back = exchange_pair(d[i], d[j], mean(i, j) * dt, mean(j, i) * dt)
+        share = here / jnp.maximum(jnp.sum(here, axis=None if pool else 0, keepdims=True), 1e-300)
+        spread = (1.0 / weights[None]) if pool else 1.0
+        book.count(i, j, there[None] * share * spread)
+        book.count(j, i, back[None] * share * spread)
+        return n, d.at[i].add(back - there).at[j].add(there - back)
+
+    return move
+
+
+def _attach(i, j, first, own, weights):
+    """A detached and an attached state exchange at each head's own site."""
+
+    def move(n, d, rate, dt, r, book):
+        here = jnp.where(own, 1.0, 0.0)
+        there, back = exchange_pair(
+            here * d[i][None], here * n[j - first], r * rate[..., i, j] * dt, rate[..., j, i] * dt
+        )
+        book.count(i, j, there)
+        book.count(j, i, back)
+        net = there - back
+        return n.at[j - first].add(net), d.at[i].add(-jnp.sum(net, axis=0))
+
+    return move
+
+
+def _pooled(i, j, first, own, weights):
+    """The pool attaches everywhere in the zone, and takes back what lets go: second order in dt."""
+
+    def move(n, d, rate, dt, r, book):
+        before, held = d[i, 0], n[j - first]
+        attach, detach = r * rate[..., i, j] * dt, rate[..., j, i] * dt
+        first_phi, second_phi = phis(detach)
+        there = back = held
+        after = before
+        for _ in range(2):
+            there = attach * (before + after) / 2
+            back = detach * (held * first_phi + there * second_phi)
+            after = before - jnp.sum((there - back) * weights[None])
+        book.count(i, j, there)
+        book.count(j, i, back)
+        return n.at[j - first].add(there - back), d.at[i].set(after[None])
+
+    return move
