@@ -78,8 +78,8 @@ class AbstractMove(AbstractControl):
 
     def drive(self, begin, dofs, activation, y):
         """A prescribed length."""
-        held = jnp.array(Length(0.0, dofs).indices(y.size))
-        return Length(self.motion(jnp.asarray(y)[held], begin), dofs, activation=activation)
+        held = jnp.array(Length(0.0, dofs=dofs).indices(y.size))
+        return Length(self.motion(jnp.asarray(y)[held], begin), dofs=dofs, activation=activation)
 
 
 class Hold(AbstractMove):
@@ -129,7 +129,7 @@ class Release(AbstractMove):
         return drive.Ramp(y, y + jnp.asarray(self.by), self.duration, begin)
 
 
-class Load(AbstractStep):
+class Load(AbstractControl):
     """The tissue moves freely under `load` ℓ(t), a constant or a function of the run's time t.
 
     With `slow` it moves without inertia, from equilibrium to equilibrium or against its damping (`QuasiStatic`): what kinetic energy it had
@@ -144,7 +144,7 @@ class Load(AbstractStep):
 
     def drive(self, begin, dofs, activation, y):
         """A load."""
-        return (QuasiStatic if self.slow else Free)(self.load, activation)
+        return (QuasiStatic if self.slow else Free)(load=self.load, activation=activation)
 
 
 class Activate(AbstractStep):
@@ -205,7 +205,7 @@ class Protocol(AbstractDrive):
             end = begin + duration if begin + duration < t1 * (1.0 - SAME) else t1
             to = step.to if isinstance(step, Activate) else level
             acting = step if isinstance(step, AbstractControl) else control
-            activation = Line(level, (to - level) / duration, begin)
+            activation = Line(as_float(level), as_float((to - level) / duration), begin)
             found.append(Leg(begin, end, functools.partial(acting.drive, begin, self.dofs, activation)))
             if end == t1:
                 break

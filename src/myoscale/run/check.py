@@ -33,7 +33,8 @@ def check(scenario: Scenario) -> np.ndarray:
         raise InputError(f"Expected a level, Reduced(1_000) for instance. Received {level!r:.80}{hint}.")
     if not isinstance(drive, AbstractDrive):
         raise InputError(f"Expected drive to be Free, Length, QuasiStatic or a Protocol. Received {drive!r:.80}.")
-    check_model(scenario.model, start)
+    with jax.ensure_compile_time_eval():  # what is not traced is looked at, though it stand inside `jit`
+        check_model(scenario.model, start)
     if not _positive(t1):
         raise InputError(f"Expected t1 > 0, the end of the run. Received {t1!r}.")
     if not is_traced(scenario.tolerance) and not (
@@ -111,7 +112,7 @@ def _check_activation(drive: AbstractDrive, model: Model, t1: float) -> None:
     r = drive.activation
     if getattr(getattr(model.bridge, "each", model.bridge), "cycling", None) is None:
         steps = isinstance(drive, Protocol) and any(isinstance(step, Activate) for step in drive.steps)
-        if steps or callable(r) or np.shape(r) or float(r) != 1.0:
+        if steps or callable(r) or np.shape(r) or not np.all(np.asarray(r) == 1.0):
             what = "an Activate step" if steps else f"activation = {r!r:.60}"
             raise InputError(
                 f"Activation belongs to cycling bridges; this bridge has no cycling. Received {what}: leave it out, or give the bridge cycling."
