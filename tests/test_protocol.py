@@ -338,6 +338,8 @@ def test_activation_of_cycling_bridges_is_let_through():
         legs = protocol.legs(4.0)
         assert [(leg.begin, leg.end) for leg in legs] == [(0.0, 1.0), (1.0, 1.5), (1.5, 2.5), (2.5, 4.0)]
         found = [at(legs[0], 0.0), at(legs[0], 0.5), at(legs[1], 1.2), at(legs[2], 2.0), at(legs[3], 3.0)]
+        (cut,) = protocol.legs(0.5)
+        assert cut.end == 0.5 and at(cut, 0.5) == 0.75, "the end of a run does not hurry a step"
     assert found == pytest.approx([0.5, 0.75, 1.0, 0.625, 0.25])
 
 
