@@ -33,6 +33,7 @@ NASTY = [
 LINES = [
     '[units]\nlength = "nm"\nforce = "pN"\ntime = "ms"', '[units]\nlength = "s"\nforce = "pN"\ntime = "ms"', "[tissue]", "[[bridge]]", "[start.x]",
     "[output]", 'type = "Length"', 'type = "QuasiStatic"', "load = 1.0", 'y = {type = "Sine", amplitude = 1, period = 2}', "= 3", "]", "\x00", "a.b.c = 1", "held = true",
+    'type = "Protocol"', '[[drive.steps]]\ntype = "Hold"\nduration = 0.05', '[[drive.steps]]\ntype = "Ramp"\nby = 0.1\nduration = 0.05', "activation = 0.5",
     'local = {type = "RotationStretch"}', "damping = 1.0", "damping = [[1.0]]", "dofs = []", "dofs = [0]", "weights = [1.0]", 'load = {type = "Series", times = [0, 1], values = [0, 1]}',
 ]  # fmt: skip
 

@@ -134,6 +134,7 @@ def _keys() -> str:
 
     from myoscale.drive import AbstractDrive, AbstractSignal
     from myoscale.model import AbstractBridge, AbstractLaw, AbstractTissue, Start
+    from myoscale.protocol import AbstractStep
     from myoscale.scenario import Catalogue
     from myoscale.scenario.schema import parameters
     from myoscale.tissue import AbstractKinematics
@@ -146,7 +147,8 @@ def _keys() -> str:
         "[start]": {"": Start},
         "[start.x]": catalogue.names[AbstractLaw],
         "[drive]": catalogue.names[AbstractDrive],
-        "load and y of [drive], as functions of time": catalogue.names[AbstractSignal],
+        "[[drive.steps]], for Protocol": catalogue.names[AbstractStep],
+        "load, y and activation of [drive], as functions of time": catalogue.names[AbstractSignal],
     }
     lines = [
         "# Keys of a scenario file\n",

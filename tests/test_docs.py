@@ -14,7 +14,7 @@ from myoscale.study import Row
 from myoscale.zoo import LinearBridge
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-ROOMS = ("zoo", "scenario")
+ROOMS = ("protocol", "scenario", "zoo")
 
 
 def documented() -> set[str]:

@@ -77,6 +77,11 @@ DRIVES = {
     "ramp": ms.Length(ms.Ramp(0.0, 0.3, duration=2.0, begin=1.0), dofs=(0,)),
     "sine": ms.QuasiStatic(ms.Sine(0.2, 3.0, mean=0.1)),
     "series": ms.Free(ms.Series([0.0, 1.0, 2.5], [0.0, 0.2, 0.1])),
+    "polyline": ms.QuasiStatic(ms.Polyline([0.0, 1.0, 2.5], [0.0, 0.2, 0.1])),
+    "line": ms.Length(ms.Line(0.1, 0.2, 0.3), load=ms.Line(1.0, 0.0)),
+    "protocol": ms.Protocol(
+        [ms.protocol.Load(ms.Sine(0.2, 3.0), 0.1, slow=True), ms.protocol.Ramp(1 / 3, 0.1)], dofs=(-1,)
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 _HOMES = {
     "citations": ("Citation",),
-    "drive": ("AbstractSignal", "Free", "Length", "QuasiStatic", "Ramp", "Series", "Sine"),
+    "drive": ("AbstractSignal", "Free", "Length", "Line", "Polyline", "QuasiStatic", "Ramp", "Series", "Sine"),
     "errors": ("InputError", "MyoscaleError", "SingularConstraintError", "StoppedError"),
     "levels": ("Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"),
     "model": (
@@ -37,12 +37,11 @@ _HOMES = {
         "SpringMass",
     ),
     "fields": ("parameter",),
-    "scenario": (),  # rooms with names of their own
-    "zoo": (),
+    "protocol": ("Protocol",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-_ROOMS = [module for module, names in _HOMES.items() if not names]
+_ROOMS = ("protocol", "scenario", "zoo")  # with names of their own
 
 __all__ = sorted([*_HOME, *_ROOMS])
 
@@ -62,9 +61,9 @@ def __dir__():
 
 
 if TYPE_CHECKING:
-    from . import scenario, zoo
+    from . import protocol, scenario, zoo
     from .citations import Citation
-    from .drive import AbstractSignal, Free, Length, QuasiStatic, Ramp, Series, Sine
+    from .drive import AbstractSignal, Free, Length, Line, Polyline, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .fields import parameter
     from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
@@ -81,6 +80,7 @@ if TYPE_CHECKING:
         Tabulated,
         Uniform,
     )
+    from .protocol import Protocol
     from .render import figure, report, save_figure
     from .run import solve
     from .solution import Snapshot, Solution, load

@@ -1,10 +1,11 @@
 """What is done to the muscle: nothing or a load (`Free`), a prescribed motion (`Length`), or a load so slow that inertia is absent
-(`QuasiStatic`). Functions of time live here and nowhere else: constants, Python functions, or signals (`Ramp`, `Sine`, `Series`),
-which files can hold.
+(`QuasiStatic`); and how far it is activated, r(t). Functions of time live here and nowhere else: constants, Python functions, or
+signals (`Line`, `Ramp`, `Sine`, `Series`, `Polyline`), which files can hold. `protocol` puts drives one after the other.
 """
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,6 +24,18 @@ class AbstractSignal(eqx.Module):
     @abc.abstractmethod
     def __call__(self, t: Float[Array, ""]) -> Array:
         """Its value at t: a number, or an array of one entry for each driven coordinate."""
+
+
+class Line(AbstractSignal):
+    """value + slope · (t − begin)."""
+
+    value: Float[Array, "..."] = parameter("value at the time begin", "driven", converter=as_float)
+    slope: Float[Array, "..."] = parameter("change in a unit of time", converter=as_float)
+    begin: Scalar = parameter("when it has that value", "time", default=0.0)
+
+    def __call__(self, t):
+        """The value at t."""
+        return jnp.asarray(self.value) + jnp.asarray(self.slope) * (t - self.begin)
 
 
 class Ramp(AbstractSignal):
@@ -82,15 +95,7 @@ class Series(AbstractSignal):
     slopes: Float[Array, "n ..."] = parameter("slope of the spline at each time, derived from the values")
 
     def __init__(self, times: ArrayLike | list | tuple, values: ArrayLike | list | tuple):
-        self.times, self.values = np.asarray(times, float), np.asarray(values, float)
-        n = self.times.shape
-        if len(n) != 1 or n[0] < 2 or self.values.ndim not in (1, 2) or self.values.shape[:1] != n:
-            raise InputError(
-                "Series expected times (n,) with n ≥ 2 and values (n,) or (n, size). "
-                f"Received shapes {n} and {self.values.shape}."
-            )
-        if not (np.isfinite(self.times).all() and np.isfinite(self.values).all() and (np.diff(self.times) > 0).all()):
-            raise InputError("Series expected finite values at increasing times. Received others.")
+        self.times, self.values = _knots("Series", times, values)
         spline = CubicSpline(self.times, self.values, bc_type="clamped")
         self.slopes = np.asarray(spline(self.times, 1))
 
@@ -106,6 +111,44 @@ class Series(AbstractSignal):
         ) * s  # Hermite's cubic about the chord
         cubic = values[j] + move * s + s * (1.0 - s) * bow
         return jnp.where(t < times[0], values[0], jnp.where(t > times[-1], values[-1], cubic))
+
+
+class Polyline(AbstractSignal):
+    """Straight lines from value to value, constant before the first time and after the last: an activation, or a load, that was measured.
+
+    No prescribed length: its velocity jumps. For that there are `Series`, and protocols of ramps.
+
+    **Arguments:** `times` (n,), increasing; `values` (n,), or (n, size) for several driven coordinates.
+
+    **Raises:** `InputError` as `Series`.
+    """
+
+    times: Float[Array, " n"] = parameter("times, increasing", "time")
+    values: Float[Array, "n ..."] = parameter("value at each time", "driven")
+
+    def __init__(self, times: ArrayLike | list | tuple, values: ArrayLike | list | tuple):
+        self.times, self.values = _knots("Polyline", times, values)
+
+    def __call__(self, t):
+        """The value at t."""
+        times, values = jnp.asarray(self.times), jnp.asarray(self.values)
+        j = jnp.clip(jnp.searchsorted(times, t, side="right") - 1, 0, times.size - 2)
+        s = (t - times[j]) / (times[j + 1] - times[j])
+        line = values[j] + (values[j + 1] - values[j]) * s
+        return jnp.where(t < times[0], values[0], jnp.where(t > times[-1], values[-1], line))
+
+
+def _knots(name: str, times: ArrayLike | list | tuple, values: ArrayLike | list | tuple) -> tuple[Array, Array]:
+    """Times and values that make a curve."""
+    times, values = np.asarray(times, float), np.asarray(values, float)
+    n = times.shape
+    if len(n) != 1 or n[0] < 2 or values.ndim not in (1, 2) or values.shape[:1] != n:
+        raise InputError(
+            f"{name} expected times (n,) with n ≥ 2 and values (n,) or (n, size). Received shapes {n} and {values.shape}."
+        )
+    if not (np.isfinite(times).all() and np.isfinite(values).all() and (np.diff(times) > 0).all()):
+        raise InputError(f"{name} expected finite values at increasing times. Received others.")
+    return times, values
 
 
 TimeFunction = Callable[[Array], ArrayLike] | ArrayLike  # of t, or a constant
@@ -131,12 +174,19 @@ class AbstractDrive(eqx.Module):
     """How the tissue is driven."""
 
     load: eqx.AbstractVar[TimeFunction | None]  # ℓ(t)
+    activation: eqx.AbstractVar[TimeFunction]  # r(t)
+
+
+def _activation() -> Any:
+    """The field of every drive; without cycling bridges it stays 1."""
+    return parameter("r(t), activation of cycling bridges, from 0 to 1", "1", default=1.0)
 
 
 class Free(AbstractDrive):
     """The equation of motion, under the external force `load` ℓ(t): a function of t or a signal, an array (ny,), or None."""
 
     load: TimeFunction | None = parameter("ℓ(t), external force", "energy/coordinate", default=None)
+    activation: TimeFunction = _activation()
 
 
 class Length(AbstractDrive):
@@ -149,6 +199,7 @@ class Length(AbstractDrive):
     y: TimeFunction = parameter("y(t) of the prescribed coordinates", "coordinate")
     dofs: tuple[int, ...] | None = parameter("which coordinates; all if left out", static=True, default=None)
     load: TimeFunction | None = parameter("ℓ(t), external force on the others", "energy/coordinate", default=None)
+    activation: TimeFunction = _activation()
 
     def indices(self, ny: int) -> tuple[int, ...]:
         """The prescribed coordinates."""
@@ -162,3 +213,4 @@ class QuasiStatic(AbstractDrive):
     """
 
     load: TimeFunction | None = parameter("ℓ(t), external force", "energy/coordinate", default=None)
+    activation: TimeFunction = _activation()

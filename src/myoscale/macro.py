@@ -71,7 +71,9 @@ def balance(
     free = force - jnp.einsum("pij,pj->pi", mass, bias)
     right = tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.load, t, y.size)
     if isinstance(drive, Length):
-        acceleration, reaction = _prescribed(total, right, drive, t)
+        held = drive.indices(y.size)
+        acceleration = constrained(total, right, held, rates(drive.y, t, len(held))[2])
+        reaction = total @ acceleration - right
     else:
         acceleration, reaction = small.solve(total, right), jnp.zeros_like(right)
     to_q = jax.jvp(tissue.kinematics, (y,), (acceleration,))[1]
@@ -79,16 +81,15 @@ def balance(
     return Balance(acceleration, rate, force, reaction)
 
 
-def _prescribed(total, right, drive, t):
-    """Accelerations where some coordinates are given, and the reaction there."""
-    held = list(drive.indices(right.size))
+def constrained(total: Array, right: Array, held: tuple[int, ...], given: Array) -> Float[Array, " ny"]:
+    """a with total · a = right in the free coordinates, where those `held` are given: accelerations, or jumps of velocities."""
     free = [k for k in range(right.size) if k not in held]
-    acceleration = jnp.zeros_like(right).at[jnp.array(held)].set(rates(drive.y, t, len(held))[2])
+    result = jnp.zeros_like(right).at[jnp.array(held)].set(given)
     if free:
         index = jnp.array(free)
-        rest = (right - total @ acceleration)[index]
-        acceleration = acceleration.at[index].set(small.solve(total[jnp.ix_(index, index)], rest))
-    return acceleration, total @ acceleration - right
+        rest = (right - total @ result)[index]
+        result = result.at[index].set(small.solve(total[jnp.ix_(index, index)], rest))
+    return result
 
 
 def prescribe(drive: AbstractDrive, t: Array, y: Array, v: Array) -> tuple[Array, Array]:
@@ -98,6 +99,13 @@ def prescribe(drive: AbstractDrive, t: Array, y: Array, v: Array) -> tuple[Array
     held = jnp.array(drive.indices(y.size))
     position, velocity, _ = rates(drive.y, t, held.size)
     return jnp.asarray(y).at[held].set(position), jnp.asarray(v).at[held].set(velocity)
+
+
+def mass_matrix(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Float[Array, "ny ny"]:
+    """M_y = M₀ + assemble(M)."""
+    q = model.tissue.kinematics(y)
+    mass = over_points(model, lambda bridge, z, q: inertia(population, bridge, z, q), z, q)
+    return jnp.asarray(model.tissue.mass_matrix) + model.tissue.assemble(y, mass)
 
 
 def damping_matrix(model: Model) -> Float[Array, "ny ny"]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import macro, mechanics
-from ..drive import AbstractDrive, QuasiStatic, at
+from ..drive import AbstractDrive, Length, QuasiStatic, at
 from ..macro import Motion
 from ..model import Model
 from ..numerics import small
@@ -22,6 +22,7 @@ from ..types import Array, Float, PyTree
 
 SINGULAR = 1e-4  # g_x is singular below this fraction of the greatest singular value at the start
 MAX_STEPS = 200_000  # in one stretch
+_EQUILIBRIUM = 1e-10  # tolerance of equilibria that are sought, at least
 _LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
 
 
@@ -114,15 +115,37 @@ def rank_margin(model: Model, population: AbstractPopulation, y: Array, z: PyTre
 
 
 def equilibrium(problem: Problem, state: State) -> State:
-    """Let go slowly of what holds the start in place: a quasi-static unloading from the start to equilibrium under ℓ(0)."""
+    """Let go slowly of what holds the tissue in place: a quasi-static unloading to equilibrium under ℓ at that time, its work among load."""
     model, drive = problem.model, problem.drive
     y, z = state.motion.y, eqx.combine(state.motion.z, state.still)
-    load = at(drive.load, jnp.zeros(()), y.size)
+    load = at(drive.load, state.t, y.size)
     held = macro.static_force(model.one_way(), problem.population, y, z) + load
-    letting_go = problem._replace(drive=QuasiStatic(lambda s: load - (1.0 - s) * held))
-    end = stretch(letting_go, state, jnp.linspace(0.0, 1.0, 11), jnp.asarray(0.05)).state
-    zero = jnp.zeros(())
-    return State(zero, end.motion._replace(load=zero, damping=zero), end.still)
+    tolerance = jnp.minimum(problem.tolerance, _EQUILIBRIUM)
+    letting_go = problem._replace(drive=QuasiStatic(lambda s: load - (1.0 - s) * held), tolerance=tolerance)
+    begin = state._replace(t=jnp.zeros(()))
+    end = stretch(letting_go, begin, jnp.linspace(0.0, 1.0, 11), jnp.asarray(0.05)).state
+    return end._replace(t=state.t)
+
+
+def enter(problem: Problem, state: State, y: Float[Array, " ny"], v: Float[Array, " ny"]) -> State:
+    """The state at the beginning of a leg of a protocol, from y and ẏ at the end of the one before (at rest if that was quasi-static).
+
+    Prescribed velocities jump to their new values, and free ones so that no impulse acts on them; the work is what kinetic energy changes
+    by. Where inertia ends, that energy is lost.
+    """
+    model, drive, motion = problem.model, problem.drive, state.motion
+    mass = macro.mass_matrix(model, problem.population, y, eqx.combine(motion.z, state.still))
+    kinetic = lambda v: 0.5 * v @ mass @ v
+    if isinstance(drive, QuasiStatic):
+        lost = motion._replace(y=y, v=jnp.zeros_like(v), damping=motion.damping - kinetic(v))
+        state = state._replace(motion=lost)
+        return equilibrium(problem, state) if model.tissue.damping is None else state
+    after = v
+    if isinstance(drive, Length):
+        held = drive.indices(y.size)
+        jump = (macro.prescribe(drive, state.t, y, v)[1] - v)[jnp.array(held)]
+        after = v + macro.constrained(mass, jnp.zeros_like(v), held, jump)
+    return state._replace(motion=motion._replace(y=y, v=after, load=motion.load + kinetic(after) - kinetic(v)))
 
 
 def split(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> tuple[PyTree, PyTree]:

@@ -48,5 +48,6 @@ def begin(
     moving, still = split(model, population, y, z)
     state = State(zero, Motion(y, v, moving, zero, zero), still)
     if isinstance(drive, QuasiStatic) and model.tissue.damping is None:
-        state = equilibrium(Problem(model, population, drive, jnp.asarray(1e-10), *margin), state)
+        state = equilibrium(Problem(model, population, drive, jnp.ones(()), *margin), state)
+        state = state._replace(motion=state.motion._replace(load=zero, damping=zero))
     return Begun(population, state, margin, weak, y, particles)

@@ -2,19 +2,24 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import macro
-from ..drive import AbstractDrive, Length, QuasiStatic
+from ..drive import AbstractDrive, Length, Polyline, QuasiStatic
 from ..errors import InputError
 from ..levels import AbstractLevel
 from ..model import Model
 from ..model.checks import check_model
+from ..protocol import Activate, Protocol, Ramp, Release, legs
 from ..solution import Scenario
 from ..types import ArrayLike, is_traced
 
 _MOST_TIMES = 1_000_000
+_SHORTEST = 1e-8  # a step of a protocol, as a part of t1
+_SAMPLES = 1001  # times at which activation is looked at
+_SLACK = 1e-12  # rounding allowed in it
 
 
 def check(scenario: Scenario) -> np.ndarray:
@@ -27,8 +32,9 @@ def check(scenario: Scenario) -> np.ndarray:
         hint = ": make an instance of it, with its size in brackets" if isinstance(level, type) else ""
         raise InputError(f"Expected a level, Reduced(1_000) for instance. Received {level!r:.80}{hint}.")
     if not isinstance(drive, AbstractDrive):
-        raise InputError(f"Expected drive to be Free, Length or QuasiStatic. Received {drive!r:.80}.")
-    check_model(scenario.model, start)
+        raise InputError(f"Expected drive to be Free, Length, QuasiStatic or a Protocol. Received {drive!r:.80}.")
+    with jax.ensure_compile_time_eval():  # what is not traced is looked at, though it stand inside `jit`
+        check_model(scenario.model, start)
     if not _positive(t1):
         raise InputError(f"Expected t1 > 0, the end of the run. Received {t1!r}.")
     if not is_traced(scenario.tolerance) and not (
@@ -39,7 +45,7 @@ def check(scenario: Scenario) -> np.ndarray:
         raise InputError(f"Expected seed to be a whole number ≥ 0, below 2⁶³. Received {scenario.seed!r}.")
     if not is_traced((level, start)):
         level.check(start)
-    if not is_traced(scenario.model):
+    if not is_traced((scenario.model, drive)):
         _check_drive(drive, scenario.model, float(t1))
     return _times(scenario.save, float(t1))
 
@@ -53,20 +59,43 @@ def _positive(value: Any) -> bool:
 
 
 def _check_drive(drive: AbstractDrive, model: Model, t1: float) -> None:
+    """Raise `InputError` unless a drive, or every leg of a protocol, fits the model."""
+    ny = model.tissue.ny
+    if isinstance(drive, Length | Protocol):
+        held = drive.dofs if drive.dofs is not None else range(ny)
+        if not held or any(not -ny <= dof < ny for dof in held) or len({dof % ny for dof in held}) != len(held):
+            raise InputError(
+                f"Expected {type(drive).__name__}.dofs to be different coordinates from 0 to {ny - 1}. Received {drive.dofs}."
+            )
+        if isinstance(drive, Protocol):
+            _check_steps(drive, len(held), t1)
+    _check_activation(drive, model, t1)
+    for leg in legs(drive, t1):
+        _check_leg(leg.drive(np.zeros(ny)), model, (leg.begin, leg.end))
+
+
+def _check_steps(drive: Protocol, size: int, t1: float) -> None:
+    for k, step in enumerate(drive.steps):
+        where = f"Protocol.steps[{k}], {type(step).__name__},"
+        if isinstance(step, Ramp | Release) and np.shape(step.by) not in ((), (size,)):
+            raise InputError(f"Expected by in {where} to be a number or of shape ({size},). Received {step.by}.")
+        if float(step.duration) < _SHORTEST * t1:
+            raise InputError(
+                f"Expected {where} to take at least {_SHORTEST:g} of t1 = {t1:g}. Received duration = {float(step.duration):g}."
+            )
+
+
+def _check_leg(drive: AbstractDrive, model: Model, ends: tuple[float, float]) -> None:
     ny = model.tissue.ny
     named = {"load": (drive.load, ny)}
     if isinstance(drive, Length):
-        if (
-            drive.dofs == ()
-            or any(not -ny <= dof < ny for dof in drive.dofs or ())
-            or len(set(drive.indices(ny))) != len(drive.indices(ny))
-        ):
-            raise InputError(
-                f"Expected Length.dofs to be different coordinates from 0 to {ny - 1}. Received {drive.dofs}."
-            )
         named["Length.y"] = (drive.y, len(drive.indices(ny)))
+        if isinstance(drive.y, Polyline):
+            raise InputError(
+                "Expected Length.y to have a velocity without jumps. Received a Polyline: use Series, or a Protocol of Ramps."
+            )
     for name, (function, size) in named.items():
-        for t in (0.0, t1) if function is not None else ():
+        for t in ends if function is not None else ():
             value = np.asarray(function(jnp.asarray(t)) if callable(function) else function)
             if value.shape not in ((), (size,)) or not np.isfinite(np.asarray(value, float)).all():
                 raise InputError(f"Expected {name} at t = {t:g} to be finite, of shape ({size},). Received {value}.")
@@ -76,6 +105,30 @@ def _check_drive(drive: AbstractDrive, model: Model, t1: float) -> None:
             raise InputError(
                 "QuasiStatic with damping expected it to act on every coordinate (D invertible). Received a singular D: add to it, or leave damping None."
             )
+
+
+def _check_activation(drive: AbstractDrive, model: Model, t1: float) -> None:
+    """It belongs to cycling bridges, and is a fraction of 1."""
+    r = drive.activation
+    if getattr(getattr(model.bridge, "each", model.bridge), "cycling", None) is None:
+        steps = isinstance(drive, Protocol) and any(isinstance(step, Activate) for step in drive.steps)
+        if steps or callable(r) or np.shape(r) or not np.all(np.asarray(r) == 1.0):
+            what = "an Activate step" if steps else f"activation = {r!r:.60}"
+            raise InputError(
+                f"Activation belongs to cycling bridges; this bridge has no cycling. Received {what}: leave it out, or give the bridge cycling."
+            )
+        return
+    times = np.linspace(0.0, t1, _SAMPLES)
+    values = np.asarray(jax.vmap(r)(jnp.asarray(times)) if callable(r) else np.asarray(r, float))
+    if values.shape not in ((), times.shape):
+        raise InputError(
+            f"Expected activation to be a number at each time. Received shape {values.shape[callable(r) :]}."
+        )
+    values = np.broadcast_to(values, times.shape)
+    wrong = ~((values >= -_SLACK) & (values <= 1.0 + _SLACK))
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        raise InputError(f"Expected activation from 0 to 1 at every time. Received {values[k]:g} at t = {times[k]:g}.")
 
 
 def _times(save: int | ArrayLike, t1: float) -> np.ndarray:

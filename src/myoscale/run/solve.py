@@ -8,17 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import checkpoint
-from ..drive import AbstractDrive, Free
+from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
 from ..levels import AbstractLevel, Reduced
-from ..levels.integrate import Problem, stretch
+from ..levels.integrate import Problem, enter, stretch
 from ..model import AbstractLaw, Model, Stacked, Start
 from ..model.scenario import tree_float
+from ..protocol import legs
 from ..solution import Scenario, Solution, Stats
 from ..types import ArrayLike, float64, is_traced
 from .begin import begin
 from .check import check
-from .stretches import Progress, Run, assemble, recorded_times
+from .stretches import Progress, Run, assemble, leg_times, recorded_times
 
 _GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
 _COMPRESSION = 1e-2  # error allowed in a compressed sum, as a fraction of the tolerance
@@ -46,7 +47,7 @@ def solve(
     - `model`, `start`: what the user wrote down, the same for every level.
     - `level`: `Reduced(n)`, `Characteristics(nodes)`, `Kinetic(cells)` or `MomentClosure()`.
     - `t1`: the end, > 0.
-    - `drive`: `Free(load)`, `Length(y)` or `QuasiStatic(load)`.
+    - `drive`: `Free(load)`, `Length(y)`, `QuasiStatic(load)`, or a `Protocol` of steps.
     - `save`: how many times to save, evenly from 0 to t1, or the times themselves.
     - `tolerance`: aimed at in y and v; the integrator's local error is kept a hundred times smaller.
     - `seed`: fixes every random number.
@@ -126,10 +127,23 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
         raise InputError(
             "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
         )
-    model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
+    model, start = tree_float((scenario.model, scenario.start))
+    parts = legs(scenario.drive, float(scenario.t1))
+    y = jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,))
+    drive = tree_float(parts[0].drive(y))
     begun = begin(model, scenario.level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
     problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
-    grid = recorded_times(times, scenario.t1)
-    outcome = stretch(problem, begun.state, jnp.asarray(grid), jnp.asarray(grid[1] / 10), _DIFFERENTIABLE_STEPS)
+    grid = recorded_times(times, parts)
+    state, records = begun.state, []
+    for k, (leg, ts) in enumerate(zip(parts, leg_times(grid, parts), strict=True)):
+        if k:
+            v = jnp.zeros_like(y) if isinstance(problem.drive, QuasiStatic) else records[-1].v[-1]
+            y = records[-1].y[-1]
+            problem = problem._replace(drive=tree_float(leg.drive(y)))
+            state = enter(problem, state, y, v)
+        first = (ts[0] or ts[1]) - leg.begin
+        outcome = stretch(problem, state, jnp.asarray(ts), jnp.asarray(first / 10), _DIFFERENTIABLE_STEPS)
+        state, records = outcome.state, [*records, outcome.record]
+    record = jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)
-    return assemble(scenario, times, grid, begun, outcome.record, stats)
+    return assemble(scenario, times, grid, begun, record, stats)

@@ -1,10 +1,10 @@
 """A run in stretches: compiled once, watched, interrupted, kept and resumed between them.
 
-A stretch ends at a state from which the next one begins with nothing but that state and a first step size, so what a run has done
+A stretch lies within one leg of the drive and ends at a state from which the next one begins with nothing but that state and a first step size, so what a run has done
 after k stretches does not depend on how many processes did it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -12,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import checkpoint
+from ..drive import QuasiStatic
 from ..errors import InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
-from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, stretch
+from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, enter, stretch
 from ..macro import Ledger
 from ..model.scenario import tree_float
 from ..population import AbstractPopulation, Density, Ensemble, Moments
+from ..protocol import SAME, Leg, legs
 from ..solution import Energy, Scenario, Solution, Stats
 from ..types import concrete
 from .begin import Begun, begin
@@ -25,15 +27,44 @@ from .programs import Costs, compiled
 Progress = Callable[[str, float], None]  # what is being done, and the fraction done
 
 _WATCHED = 201  # times at which every run is recorded and watched, whatever is saved
-_STRETCHES = 20  # progress is shown, Ctrl-C obeyed and the run kept between them
+_STRETCHES = 20  # and a few more for many legs; progress is shown, Ctrl-C obeyed and the run kept between them
 _STAGES = 13  # right-hand sides in a step of Dopri8
 
 
-def recorded_times(times: np.ndarray, t1: float) -> np.ndarray:
-    """Saved times together with the watched ones, from 0 to t1."""
-    watched = np.linspace(0.0, t1, _WATCHED)
-    apart = np.min(np.abs(watched[:, None] - times[None, :]), axis=1) > 1e-9 * t1
-    return np.sort(np.concatenate([watched[apart], times]))
+def recorded_times(times: np.ndarray, legs: Sequence[Leg]) -> np.ndarray:
+    """Saved times together with the watched ones, and the ends of all legs, which stand for times nearer than `SAME`."""
+    t1, found = legs[-1].end, np.array([0.0, *(leg.end for leg in legs)])
+    for more in (times, np.linspace(0.0, t1, _WATCHED)):
+        apart = np.min(np.abs(more[:, None] - found[None, :]), axis=1) > SAME * t1
+        found = np.concatenate([found, more[apart]])
+    return np.sort(found)
+
+
+def leg_times(grid: np.ndarray, legs: Sequence[Leg]) -> list[np.ndarray]:
+    """The recorded times of each leg: a boundary belongs to the leg that ends there, t = 0 to the first."""
+    return np.split(grid, np.searchsorted(grid, [leg.end for leg in legs[:-1]], side="right"))
+
+
+def at_saved(grid: np.ndarray, times: np.ndarray, t1: float) -> np.ndarray:
+    """Where the saved times are among the recorded ones."""
+    return np.searchsorted(grid, times - SAME * t1)
+
+
+class Piece(NamedTuple):
+    """What one stretch is to do."""
+
+    leg: int
+    ts: np.ndarray
+    first: bool  # of its leg
+
+
+def pieces(grid: np.ndarray, legs: Sequence[Leg]) -> list[Piece]:
+    """The recorded times in stretches of about one length."""
+    found = []
+    for k, ts in enumerate(leg_times(grid, legs)):
+        parts = np.array_split(ts, max(1, round(_STRETCHES * len(ts) / len(grid))))
+        found += [Piece(k, part, j == 0) for j, part in enumerate(parts)]
+    return found
 
 
 class _Standing(NamedTuple):
@@ -57,34 +88,47 @@ class Run:
         kept: checkpoint.Checkpoint | None = None,
     ):
         self.scenario, self.times, self.progress, self.kept = scenario, times, progress, kept
+        self.legs = legs(scenario.drive, float(scenario.t1))
+        self.grid = recorded_times(times, self.legs)
         self.resumed = None if kept is None else kept.read()
         self._last = None if self.resumed is None else (self.resumed.numbers["grid"], self.resumed.numbers["done"])
 
     def __call__(self, grid: int) -> Solution:
         """Run with compressed sums on `grid` labels an axis, or over every bridge if 0."""
         scenario, costs = self.scenario, Costs()
-        model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
+        model, start = tree_float((scenario.model, scenario.start))
         t1, tolerance = float(scenario.t1), jnp.asarray(scenario.tolerance, float)
         word, resumed = scenario.level.label, self._resumed(grid)
+        legs, y = self.legs, jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,))
         self.progress(f"{word}: compiling", resumed.numbers["t"] / t1 if resumed else 0.0)
         key = jax.random.key(scenario.seed)
+        drive = tree_float(legs[0].drive(y))
         begun = compiled(begin, costs)(model, scenario.level, start, drive, key, scenario.seed, grid)
         problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
             raise self._singular(begun, 0.0, begun.weakest, None)
-        times = recorded_times(self.times, t1)
-        pieces = np.array_split(times, _STRETCHES)
-        longest = max(map(len, pieces))
-        at = _Standing(begun.state, (), times[1] / 10, 0, 0)
+        plan = pieces(self.grid, legs)
+        longest = max(len(piece.ts) for piece in plan)
+        at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
         if resumed:
             at = _restored(resumed, begun.state, costs)
-        program = compiled(stretch, costs)
+        program, entry, leg = compiled(stretch, costs), compiled(enter, costs), 0
         try:
-            for piece in pieces[at.done :]:
-                ts = np.concatenate([piece, np.repeat(piece[-1:], longest - len(piece))])
+            for piece in plan[at.done :]:
+                if piece.leg != leg:
+                    leg, y = piece.leg, self._y(at, legs[piece.leg].begin)
+                    problem = problem._replace(drive=tree_float(legs[leg].drive(y)))
+                if piece.first and leg:
+                    slow = isinstance(legs[leg - 1].drive(y), QuasiStatic)
+                    v = np.zeros_like(y) if slow else at.records[-1].v[-1]
+                    state = entry(problem, at.state, jnp.asarray(y), jnp.asarray(v))
+                    dt0 = (piece.ts[0] - legs[leg].begin) / 10
+                else:
+                    state, dt0 = at.state, at.dt0
+                ts = np.concatenate([piece.ts, np.repeat(piece.ts[-1:], longest - len(piece.ts))])
                 before = float(at.state.t)
-                outcome = program(problem, at.state, jnp.asarray(ts), jnp.asarray(min(at.dt0, ts[-1] - before)))
-                record = jax.tree.map(lambda a, n=len(piece): np.asarray(a)[:n], outcome.record)
+                outcome = program(problem, state, jnp.asarray(ts), jnp.asarray(min(dt0, ts[-1] - before)))
+                record = jax.tree.map(lambda a, n=len(piece.ts): np.asarray(a)[:n], outcome.record)
                 steps = int(outcome.steps)
                 after = _Standing(
                     state=outcome.state,
@@ -97,7 +141,7 @@ class Run:
                     self._stop(begun, grid, at, after, costs, outcome)
                 at = after
                 self.progress(word, float(at.state.t) / t1)
-                if self.kept and at.done < _STRETCHES and self.kept.due() and (trouble := self._keep(grid, at, costs)):
+                if self.kept and at.done < len(plan) and self.kept.due() and (trouble := self._keep(grid, at, costs)):
                     raise NotKeptError(
                         f"{word} stops at t = {float(at.state.t):g} of {t1:g}. {trouble}",
                         self._solution(begun, at, costs),
@@ -109,6 +153,10 @@ class Run:
         solution = self._solution(begun, at, costs)
         assert solution is not None
         return solution
+
+    def _y(self, at: _Standing, t: float) -> np.ndarray:
+        """y at a leg's beginning, from the records."""
+        return np.concatenate([record.y for record in at.records])[np.searchsorted(self.grid, t)]
 
     def _resumed(self, grid: int) -> checkpoint.Kept | None:
         return self.resumed if self.resumed and self.resumed.numbers["grid"] == grid else None
@@ -131,10 +179,10 @@ class Run:
         """What has been computed so far, None if no saved time has been reached."""
         if not at.records:
             return None
-        record, times = _joined(at.records), recorded_times(self.times, float(self.scenario.t1))
+        record, times = _joined(at.records), self.grid
         count = int(np.sum(np.cumprod(np.isfinite(record.y).all(1))))
         record = jax.tree.map(lambda a: a[:count], record)
-        kept = self.times[self.times <= times[count - 1]] if count else self.times[:0]
+        kept = self.times[at_saved(times[:count], self.times, float(self.scenario.t1)) < count]
         if not len(kept):
             return None
         grid = begun.population.grid if isinstance(begun.population, Ensemble) else 0
@@ -213,7 +261,7 @@ def assemble(
     scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: Begun, record: Record, stats: Stats
 ) -> Solution:
     """The saved part of a record."""
-    saved = np.searchsorted(grid, times - 1e-9 * float(times[-1]))
+    saved = at_saved(grid, times, float(scenario.t1))
     pick = lambda tree: jax.tree.map(lambda a: a[saved], tree)
     kept = pick(record)
     return Solution(

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import equinox as eqx
 
-from .. import drive, model, tissue, zoo
+from .. import drive, model, protocol, tissue, zoo
 from ..drive import AbstractDrive, AbstractSignal
 from ..errors import InputError
 from ..model import AbstractBridge, AbstractLaw, AbstractTissue
+from ..protocol import AbstractStep
 from ..tissue import AbstractKinematics
 
-KINDS = (AbstractTissue, AbstractBridge, AbstractLaw, AbstractDrive, AbstractSignal, AbstractKinematics)
+KINDS = (AbstractTissue, AbstractBridge, AbstractLaw, AbstractDrive, AbstractStep, AbstractSignal, AbstractKinematics)
 
 
 class Catalogue:
@@ -27,7 +28,7 @@ class Catalogue:
 
     def __init__(self, module: str | Path | None = None):
         self.names: dict[type, dict[str, type]] = {kind: {} for kind in KINDS}
-        for room in (tissue, zoo, model, drive):
+        for room in (tissue, zoo, model, drive, protocol):
             self._add(vars(room).values())
         self.own: tuple[type, ...] = ()  # the user's
         if module is not None:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from ..errors import InputError, nearest
 from ..model import Start
+from ..protocol import AbstractStep
 from ..run.check import check
 from ..solution import Scenario
 from ..study.compare import check_levels
@@ -150,8 +151,15 @@ def _kind(found: Any, catalogue: Catalogue) -> type | None:
     """The class whose table a finding is about."""
     if found["loc"] and found["loc"][0] == "start" and len(found["loc"]) == 2:
         return Start
-    names = {name: kind for kinds in catalogue.names.values() for name, kind in kinds.items()}
-    return next((names[item] for item in reversed(found["loc"][:-1]) if item in names), None)
+    steps = catalogue.names[AbstractStep]  # one has the name of a signal, but stands in a list
+    names = {name: kind for kinds in catalogue.names.values() if kinds is not steps for name, kind in kinds.items()}
+    loc = found["loc"][:-1]
+    for before, item in zip(reversed((None, *loc[:-1])), reversed(loc), strict=True):
+        if isinstance(before, int) and item in steps:
+            return steps[item]
+        if item in names:
+            return names[item]
+    return None
 
 
 def _keys(found: Any, table: Any, catalogue: Catalogue) -> list[str]:

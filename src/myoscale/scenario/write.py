@@ -33,7 +33,9 @@ _TABLES = {
     "start": "Where everything begins.",
     "start.x": "The law of the bridges' extension x.",
     "drive": "What is done to the tissue.",
+    "drive.steps": "What is done, in this order.",
     "drive.load": "The external force over time.",
+    "drive.activation": "The activation over time.",
     "drive.y": "The prescribed length over time.",
     "tissue.local": "What the bridges see of y.",
 }
@@ -124,7 +126,7 @@ class _Writer:
                     self._left_out(key, comment)
             elif callable(part):
                 raise InputError(
-                    f"A scenario file cannot hold the Python function in {name}.{key}: use a signal, Ramp, Sine or Series."
+                    f"A scenario file cannot hold the Python function in {name}.{key}: use a signal, Ramp, Sine, Series or Polyline."
                 )
             else:
                 self.line(key, part, comment)

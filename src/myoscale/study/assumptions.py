@@ -23,6 +23,7 @@ from ..levels import AbstractLevel, Characteristics, Reduced, Sampling
 from ..model import AbstractLaw, Mixture, Model, Stacked, Start
 from ..model.checks import check_model
 from ..model.scenario import tree_float
+from ..protocol import legs
 from ..run import Progress, solve
 from ..types import Array, float64
 from .findings import Assumptions, Bound, Finding, Place, number, vector
@@ -86,15 +87,16 @@ def assumptions(
         raise
     except StoppedError as error:
         solution, stop = error.solution, error
+    parts = legs(drive, float(t1))
     if solution is None:  # stopped before it moved
-        ts, path = np.zeros(1), np.asarray(macro.prescribe(drive, jnp.zeros(()), y, y)[0])[None]
+        ts, path = np.zeros(1), np.asarray(macro.prescribe(parts[0].drive(y), jnp.zeros(()), y, y)[0])[None]
     else:
         ts, path = np.asarray(solution.path[:, 0]), np.asarray(solution.path[:, 1:])
         if not np.array_equal(
             path[0], origin := np.asarray(solution.origin)
         ):  # a quasi-static run lets go of its start
             ts, path = np.concatenate([ts[:1], ts]), np.concatenate([origin[None], path])
-    padding = np.repeat(path[-1:], steps + 2 - len(ts), axis=0)  # one length, one program
+    padding = np.repeat(path[-1:], steps + 1 + len(parts) - len(ts), axis=0)  # one length, one program
     found = survey(tree_float(model), chosen.x, jnp.asarray(np.concatenate([path, padding])))
     found = jax.tree.map(np.asarray, found)
     found = found._replace(along=jax.tree.map(lambda a: a[: len(ts)], found.along))

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import macro
-from ..drive import AbstractDrive
+from ..drive import Free, QuasiStatic
 from ..model import Model
 from ..model.scenario import tree_float
 from ..population import AbstractPopulation, Ensemble
+from ..protocol import SAME, legs
 from ..solution import Solution
 from ..types import Array, Float, PyTree, float64
 
@@ -17,10 +18,11 @@ from ..types import Array, Float, PyTree, float64
 @float64
 def kinetic_bridges(model: Model, solution: Solution) -> Float[np.ndarray, " T"]:
     """The bridges' kinetic energy at the saved times of a solution, if their mass were that of `model`."""
-    arguments = tree_float(model), solution.representation, solution.scenario.drive
+    arguments = tree_float(model), solution.representation
+    moving = ~_slow(solution)
     if solution.particles is None:
         z = jax.tree.map(jnp.asarray, solution.z)
-        return np.asarray(_of_states(*arguments, jnp.asarray(solution.y), jnp.asarray(solution.v), z))
+        return moving * np.asarray(_of_states(*arguments, jnp.asarray(solution.y), jnp.asarray(solution.v), z))
     ts, path = solution.path[:, 0], solution.path[:, 1:]
     saved = np.searchsorted(ts, solution.ts - 1e-9 * float(ts[-1]))
     v = np.zeros_like(path)
@@ -28,22 +30,27 @@ def kinetic_bridges(model: Model, solution: Solution) -> Float[np.ndarray, " T"]
     x, w = solution.particles
     w = np.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
     placed = map(jnp.asarray, (x, w, solution.origin))
-    return np.asarray(_of_labels(*arguments, jnp.asarray(path), jnp.asarray(v), *placed))[saved]
+    return moving * np.asarray(_of_labels(*arguments, jnp.asarray(path), jnp.asarray(v), *placed))[saved]
+
+
+def _slow(solution: Solution) -> np.ndarray:
+    """(T,): whether inertia was left out, in the leg that holds each saved time."""
+    t1 = float(solution.scenario.t1)
+    parts, y = legs(solution.scenario.drive, t1), jnp.asarray(solution.y[0])
+    slow = np.array([isinstance(leg.drive(y), QuasiStatic) for leg in parts])
+    return slow[np.searchsorted([leg.end for leg in parts[:-1]], solution.ts - SAME * t1)]
 
 
 @eqx.filter_jit
-def _of_states(
-    model: Model, population: AbstractPopulation, drive: AbstractDrive, y: Array, v: Array, z: PyTree
-) -> Array:
+def _of_states(model: Model, population: AbstractPopulation, y: Array, v: Array, z: PyTree) -> Array:
     """Where the states of the populations were saved."""
-    return jax.lax.map(lambda now: macro.ledger(model, population, drive, *now).kinetic_bridges, (y, v, z))
+    return jax.lax.map(lambda now: macro.ledger(model, population, Free(), *now).kinetic_bridges, (y, v, z))
 
 
 @eqx.filter_jit
 def _of_labels(
     model: Model,
     population: AbstractPopulation,
-    drive: AbstractDrive,
     y: Array,
     v: Array,
     x: Array,
@@ -55,7 +62,7 @@ def _of_labels(
     def one(z, now):
         y, v = now
         z = eqx.combine(macro.over_points(model, population.refresh, z, model.tissue.kinematics(y)), z)
-        return z, macro.ledger(model, population, drive, y, v, z).kinetic_bridges
+        return z, macro.ledger(model, population, Free(), y, v, z).kinetic_bridges
 
     labels = macro.over_points(model, Ensemble().start, x, w, model.tissue.kinematics(origin))
     return jax.lax.scan(one, labels, (y, v))[1]

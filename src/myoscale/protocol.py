@@ -1,0 +1,219 @@
+"""An experiment as a list of steps: hold, ramp, quick release, load, activate, one after the other in one run.
+
+    Protocol([Hold(0.1), Release(by=-0.2, duration=1e-3), Hold(0.1), Load(0.5, duration=1.0), Ramp(by=0.3, duration=2.0)])
+
+A step becomes a leg: a stretch of time with one simple drive (`Length`, `Free` or `QuasiStatic`), which begins at the length that the leg
+before has reached. Where a leg begins, prescribed velocities jump: an impulse of what holds the tissue, whose work the ledger counts as
+load. Nothing here integrates; `legs` is all that a run needs to know.
+"""
+
+import abc
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from . import drive
+from .drive import AbstractDrive, AbstractSignal, Free, Length, Line, QuasiStatic, TimeFunction
+from .errors import InputError
+from .fields import parameter
+from .types import Array, Float, Scalar, as_float, is_traced
+
+__all__ = ["Activate", "Hold", "Load", "Ramp", "Release"]
+
+SAME = 1e-9  # times nearer to each other than this part of t1 are one
+
+
+class Leg(NamedTuple):
+    """A stretch of time with one simple drive, which follows from y (ny,) at its beginning."""
+
+    begin: float
+    end: float
+    drive: Callable[[Array], AbstractDrive]
+
+
+def _finite(step: "AbstractStep", name: str) -> None:
+    """Raise `InputError` unless a change of length is one."""
+    value = getattr(step, name)
+    if not is_traced(value) and not (np.ndim(value) <= 1 and np.isfinite(value).all()):
+        raise InputError(
+            f"{type(step).__name__} expected {name} to be a finite number, or one a coordinate. Received {value}."
+        )
+
+
+def _fraction(owner: eqx.Module, name: str) -> None:
+    """Raise `InputError` unless an activation is one."""
+    value = getattr(owner, name)
+    if not is_traced(value) and not 0 <= value <= 1:
+        raise InputError(f"{type(owner).__name__} expected {name} between 0 and 1. Received {value!r}.")
+
+
+class AbstractStep(eqx.Module):
+    """One step of a protocol."""
+
+    duration: eqx.AbstractVar[Scalar]
+
+    def __check_init__(self):
+        if not is_traced(self.duration) and not (np.isfinite(self.duration) and self.duration > 0):
+            raise InputError(f"{type(self).__name__} expected duration > 0, finite. Received {self.duration!r}.")
+
+
+class AbstractControl(AbstractStep):
+    """A step that says what holds or loads the tissue."""
+
+    @abc.abstractmethod
+    def drive(self, begin: float, dofs: tuple[int, ...] | None, activation: Line, y: Array) -> AbstractDrive:
+        """The drive of a leg that begins at the time `begin` with y (ny,)."""
+
+
+class AbstractMove(AbstractControl):
+    """A step that prescribes the length."""
+
+    @abc.abstractmethod
+    def motion(self, y: Array, begin: float) -> AbstractSignal:
+        """The prescribed coordinates over time, (k,), from `y` (k,) at the time `begin`."""
+
+    def drive(self, begin, dofs, activation, y):
+        """A prescribed length."""
+        held = jnp.array(Length(0.0, dofs=dofs).indices(y.size))
+        return Length(self.motion(jnp.asarray(y)[held], begin), dofs=dofs, activation=activation)
+
+
+class Hold(AbstractMove):
+    """The length stays where it is.
+
+    **Raises:** `InputError` unless duration > 0.
+    """
+
+    duration: Scalar = parameter("how long it takes", "time")
+
+    def motion(self, y, begin):
+        """y."""
+        return Line(y, jnp.zeros_like(y), begin)  # the signal of a Ramp: one program runs both
+
+
+class Ramp(AbstractMove):
+    """The length changes by `by`, a number or one for each driven coordinate, at constant velocity.
+
+    **Raises:** `InputError` unless duration > 0 and `by` is finite.
+    """
+
+    by: Float[Array, "..."] = parameter("change of length", "coordinate", converter=as_float)
+    duration: Scalar = parameter("how long it takes", "time")
+
+    def __check_init__(self):
+        _finite(self, "by")
+
+    def motion(self, y, begin):
+        """y + by · (t − begin)/duration."""
+        return Line(y, jnp.broadcast_to(jnp.asarray(self.by) / self.duration, y.shape), begin)
+
+
+class Release(AbstractMove):
+    """A quick release (`by` < 0) or stretch: as `Ramp`, along 10s³ − 15s⁴ + 6s⁵, which begins and ends at rest with finite accelerations.
+
+    **Raises:** `InputError` unless duration > 0 and `by` is finite.
+    """
+
+    by: Float[Array, "..."] = parameter("change of length", "coordinate", converter=as_float)
+    duration: Scalar = parameter("how long it takes", "time")
+
+    def __check_init__(self):
+        _finite(self, "by")
+
+    def motion(self, y, begin):
+        """y + by · (10s³ − 15s⁴ + 6s⁵)."""
+        return drive.Ramp(y, y + jnp.asarray(self.by), self.duration, begin)
+
+
+class Load(AbstractControl):
+    """The tissue moves freely under `load` ℓ(t), a constant or a function of the run's time t.
+
+    With `slow` it moves without inertia, from equilibrium to equilibrium or against its damping (`QuasiStatic`): what kinetic energy it had
+    is lost. Where it is not in equilibrium and there is no damping, it is let go slowly at once.
+
+    **Raises:** `InputError` unless duration > 0.
+    """
+
+    load: TimeFunction = parameter("ℓ(t), external force", "energy/coordinate")
+    duration: Scalar = parameter("how long it takes", "time")
+    slow: bool = parameter("whether inertia is left out", static=True, default=False)
+
+    def drive(self, begin, dofs, activation, y):
+        """A load."""
+        return (QuasiStatic if self.slow else Free)(load=self.load, activation=activation)
+
+
+class Activate(AbstractStep):
+    """Activation r(t) goes linearly from where it is to `to`; what controls the tissue, a hold or a load, stays what it was.
+
+    **Raises:** `InputError` unless duration > 0 and `to` is in [0, 1].
+    """
+
+    to: Scalar = parameter("activation at its end, from 0 to 1", "1")
+    duration: Scalar = parameter("how long it takes", "time")
+
+    def __check_init__(self):
+        _fraction(self, "to")
+
+
+class Protocol(AbstractDrive):
+    """Steps one after the other. Before the first the length is held at the start's; after the last, what it left goes on: a hold, or a load.
+
+    **Arguments:** `steps`, of `ms.protocol`: `Hold`, `Ramp`, `Release`, `Load`, `Activate`; `dofs`, the coordinates under length control, all
+    if left out (the end of a chain: `dofs=(-1,)`); `activation`, what it is before the first `Activate`. Steps that begin after the end of the
+    run are not reached.
+
+    **Raises:** `InputError` unless there is a step and activation is in [0, 1].
+    """
+
+    steps: tuple[AbstractStep, ...] = parameter("what is done, in this order", converter=tuple)
+    dofs: tuple[int, ...] | None = parameter(
+        "coordinates under length control; all if left out", static=True, default=None
+    )
+    activation: Scalar = parameter("activation before the first Activate, from 0 to 1", "1", default=1.0)
+
+    def __check_init__(self):
+        if not self.steps or not all(isinstance(step, AbstractStep) for step in self.steps):
+            raise InputError(
+                f"Protocol expected steps, [Hold(1.0), Ramp(0.1, 1.0)] of myoscale.protocol for instance. Received {list(self.steps)!r:.80}."
+            )
+        _fraction(self, "activation")
+
+    @property
+    def load(self) -> None:
+        """None: loads are those of the legs."""
+
+    def legs(self, t1: float) -> tuple[Leg, ...]:
+        """The legs of a run to t1, each beginning where the one before ends.
+
+        **Raises:** `InputError` if durations are traced: they decide which programs run.
+        """
+        if is_traced([step.duration for step in self.steps]):
+            raise InputError(
+                "Protocol expected durations that are numbers. Received traced ones: differentiate or map over something else."
+            )
+        hold = Hold(t1)
+        control: AbstractControl = hold  # what goes on when a step is over
+        level, begin = self.activation, 0.0
+        found: list[Leg] = []
+        for step in (*self.steps, None):
+            duration = t1 if step is None else float(step.duration)
+            end = begin + duration if begin + duration < t1 * (1.0 - SAME) else t1
+            to = step.to if isinstance(step, Activate) else level
+            acting = step if isinstance(step, AbstractControl) else control
+            activation = Line(as_float(level), as_float((to - level) / duration), begin)
+            found.append(Leg(begin, end, functools.partial(acting.drive, begin, self.dofs, activation)))
+            if end == t1:
+                break
+            control = hold if isinstance(acting, AbstractMove) else acting
+            level, begin = to, end
+        return tuple(found)
+
+
+def legs(drive: AbstractDrive, t1: float) -> tuple[Leg, ...]:
+    """The legs of any drive: those of a protocol, or one that is the drive itself."""
+    return drive.legs(t1) if isinstance(drive, Protocol) else (Leg(0.0, t1, lambda y: drive),)
