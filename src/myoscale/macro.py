@@ -7,6 +7,7 @@ with M, f and ż of each point from its population. Nothing here knows how a pop
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -159,8 +160,10 @@ def quasi_static_rate(
 
 def carried(function, y: Array, z: PyTree, direction: Array, rate: PyTree) -> Array:
     """Derivative of `function(y, z)` along y + s·direction with the populations moving at `rate`."""
-    still = jax.tree.map(lambda r, leaf: jnp.zeros_like(leaf) if r is None else r, rate, z, is_leaf=lambda r: r is None)
-    return jax.jvp(function, (y, z), (direction, still))[1]
+    rate = jax.tree.map(lambda r, leaf: jnp.zeros_like(leaf) if r is None else r, rate, z, is_leaf=lambda r: r is None)
+    z, states = eqx.partition(z, eqx.is_inexact_array)  # which state a head is in has no derivative
+    rate, _ = eqx.partition(rate, eqx.is_inexact_array)
+    return jax.jvp(lambda y, z: function(y, eqx.combine(z, states)), (y, z), (direction, rate))[1]
 
 
 class Ledger(NamedTuple):

@@ -48,8 +48,9 @@ class Scenario:
 class Energy:
     """The ledger of theory.md section 4, each entry (T,).
 
-    `load` and `damping` are work done since t = 0 (a prescribed motion's reaction counts as load). `balance` is what is left
-    unexplained: total − total(0) − load − damping, zero but for the integrator's error.
+    `load` and `damping` are work done since t = 0 (a prescribed motion's reaction counts as load), `cycling` the net energy that
+    bridges brought by attaching, detaching and changing state. `balance` is what is left
+    unexplained: total − total(0) − load − damping − cycling, zero but for the integrator's error.
     """
 
     kinetic_tissue: Array
@@ -59,6 +60,7 @@ class Energy:
     pair: Array
     load: Array
     damping: Array
+    cycling: Array
 
     @property
     def total(self) -> Array:
@@ -68,7 +70,8 @@ class Energy:
     @property
     def balance(self) -> Array:
         """What the ledger leaves unexplained."""
-        return self.total - self.total[0] - (self.load - self.load[0]) - (self.damping - self.damping[0])
+        work = self.load + self.damping + self.cycling
+        return self.total - self.total[0] - (work - work[0])
 
     @property
     def drift(self) -> float:
@@ -76,6 +79,24 @@ class Energy:
         entries = [getattr(self, field.name) for field in dataclasses.fields(self)]
         scale = max(float(np.max(np.abs(entry))) for entry in [*entries, self.total])
         return float(np.max(np.abs(self.balance))) / (scale or 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cycling:
+    """What cycling did until each saved time.
+
+    **Attributes:** `energy_in`, `energy_out` (T,): put into the bridges and taken out of them since t = 0, elastic and kinetic, all heads
+    together; per head at each point (T, P): `attachments`, `detachments`, `atp` (molecules split), `lost` (attached heads that were
+    carried out of the window and counted as detached) since t = 0, and `attached`, the share of heads attached now.
+    """
+
+    energy_in: Array
+    energy_out: Array
+    attachments: Array
+    detachments: Array
+    atp: Array
+    lost: Array
+    attached: Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +172,7 @@ class Solution:
     origin: Array  # y where the particles were placed, (ny,)
     particles: Particles | None  # of ensembles: where every bridge started
     path: Float[Array, "K columns"]  # t and y on the grid that the run recorded, a superset of ts
+    cycling: Cycling | None = None  # of bridges that attach and detach
 
     def __repr__(self) -> str:
         return f"Solution({self.scenario.level.label}, t = {self.ts[0]:g} … {self.ts[-1]:g}, {len(self.ts)} times; {self.stats.path})"

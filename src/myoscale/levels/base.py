@@ -1,6 +1,7 @@
 """What a level is: a choice of representation for the bridge population, with its size."""
 
 import abc
+import math
 import os
 from typing import Any
 
@@ -33,6 +34,10 @@ class AbstractLevel(eqx.Module):
     def check(self, start: Start) -> None:
         """Raise `InputError` if the level cannot represent this start."""
 
+    def check_cycling(self, start: Start) -> None:
+        """Raise `InputError` if the level cannot represent bridges that attach and detach."""
+        raise InputError(f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced.")
+
     @abc.abstractmethod
     def begin(
         self, model: Model, start: Start, q: Float[Array, "P nq"], key: Array, seed: int
@@ -48,6 +53,15 @@ def begin_cycling(
     share = jnp.asarray(start.attached, float)
     point = lambda bridge, q, *keys: population.start(bridge, q, law, share, *keys)
     return population, macro.over_points(model, point, q, *keys)
+
+
+def check_steps(level: Any) -> None:
+    """Raise `InputError` unless the fields that only cycling bridges use make sense."""
+    if level.dt is not None and not (isinstance(level.dt, int | float) and math.isfinite(level.dt) and level.dt > 0):
+        raise InputError(f"{type(level).__name__} expected dt > 0, a time step. Received {level.dt!r}.")
+    sites = getattr(level, "sites", None)
+    if sites is not None and (not isinstance(sites, int) or isinstance(sites, bool) or not 1 <= sites <= 1000):
+        raise InputError(f"{type(level).__name__} expected sites, a whole number from 1 to 1000. Received {sites!r}.")
 
 
 def cycling_label(level: Any) -> str:

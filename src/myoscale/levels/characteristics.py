@@ -10,7 +10,7 @@ from ..citations import GAUSS_RULES, PLUNDER_SIMEON_2023
 from ..errors import InputError
 from ..model import scheme_of
 from ..population import Sites
-from .base import AbstractPointLevel, begin_cycling, begin_points, cycling_label, need_law, need_memory
+from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_law, need_memory
 
 _MOST = 10_000  # nodes an axis
 _ORDER = 4  # nodes in a panel, for cycling bridges
@@ -37,6 +37,8 @@ class Characteristics(AbstractPointLevel):
                 f"Characteristics expected nodes, a whole number ≥ 2. Received {self.nodes!r}: 64 is a good start."
             )
 
+        check_steps(self)
+
     @property
     def label(self):
         """`characteristics:nodes`."""
@@ -45,6 +47,10 @@ class Characteristics(AbstractPointLevel):
     def cites(self, start):
         """The mean-field limit, and the rules."""
         return (PLUNDER_SIMEON_2023, *GAUSS_RULES)
+
+    def check_cycling(self, start):
+        """Memory for the nodes."""
+        need_memory(self, 40.0 * self.nodes)
 
     def check(self, start):
         """Nodes need a law, and as many as its rule can have."""

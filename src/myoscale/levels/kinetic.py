@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..model import scheme_of
 from ..population import Density, Sites
 from ..types import Scalar, float64
-from .base import AbstractLevel, begin_cycling, cycling_label, need_law, need_memory
+from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_law, need_memory
 
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
@@ -44,6 +44,8 @@ class Kinetic(AbstractLevel):
         if not self.window > 0:
             raise InputError(f"Kinetic expected window > 0, in standard deviations. Received {self.window!r}.")
 
+        check_steps(self)
+
     @property
     def label(self):
         """`kinetic:cells`."""
@@ -54,6 +56,10 @@ class Kinetic(AbstractLevel):
         """The kinetic equation, and the scheme."""
         across = (MCCORQUODALE_COLELLA_2011,) if start.nx > 1 else ()
         return (PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997, *across)
+
+    def check_cycling(self, start):
+        """Memory for the cells."""
+        need_memory(self, 40.0 * self.cells)
 
     def check(self, start):
         """A law in one or two dimensions that the window holds and the cells can resolve."""

@@ -13,7 +13,7 @@ from ..citations import PLUNDER_SIMEON_2023, ROSENBLATT_1952, SOBOL_POINTS
 from ..errors import InputError, nearest
 from ..model import AbstractLaw, scheme_of
 from ..population import Heads
-from .base import AbstractPointLevel, begin_cycling, begin_points, cycling_label, need_memory
+from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_memory
 
 
 class Sampling(enum.StrEnum):
@@ -50,6 +50,7 @@ class Reduced(AbstractPointLevel):
             ) from None
         self.n = None if n is None else int(n)
         self.dt = dt
+        check_steps(self)
 
     @property
     def label(self):
@@ -61,6 +62,12 @@ class Reduced(AbstractPointLevel):
         """The particle system, and how it is sampled."""
         sobol = self.sampling is Sampling.SOBOL and isinstance(start.x, AbstractLaw)
         return (PLUNDER_SIMEON_2023, *((ROSENBLATT_1952, *SOBOL_POINTS) if sobol else ()))
+
+    def check_cycling(self, start):
+        """A number of heads, drawn at random."""
+        if self.n is None or self.sampling is not Sampling.RANDOM:
+            raise InputError(f"Reduced expected n, a number of heads, drawn at random, for cycling bridges. Received {self.label}: say Reduced(1_000).")
+        need_memory(self, 20.0 * self.n)
 
     def check(self, start):
         """Points fix n; quantiles are of one variable."""

@@ -227,14 +227,11 @@ def _kinetic(problem, y, v, before, after, gained):
     out = 0.5 * v @ taken @ v
     if scheme_of(model.bridge).momentum is Momentum.COMOVING:
         return 0.5 * v @ brought @ v, out, v
+    held = problem.drive.indices(y.size) if isinstance(problem.drive, Length) else ()
     total = jnp.asarray(model.tissue.mass_matrix) + model.tissue.assemble(y, after)
-    kept = (total - brought) @ v
-    held = list(problem.drive.indices(y.size)) if isinstance(problem.drive, Length) else []
-    free = [k for k in range(y.size) if k not in held]
-    if not free:  # what holds the motion takes the new heads along
+    if len(held) == y.size:  # what holds the motion takes the new heads along
         return 0.5 * v @ brought @ v, out, v
-    index = jnp.array(free)
-    slowed = small.solve(total[jnp.ix_(index, index)], (kept - total[:, jnp.array(held, int)] @ v[jnp.array(held, int)])[index])
-    new = v.at[index].set(slowed)
+    kept = (total - brought) @ v
+    new = macro.constrained(total, kept, held, v[jnp.array(held)]) if held else small.solve(total, kept)
     change = 0.5 * new @ total @ new - 0.5 * v @ (total - brought) @ v
     return jnp.maximum(change, 0.0), out + jnp.maximum(-change, 0.0), new

@@ -7,7 +7,7 @@ Everything else (Φ, Ω, λ, ξ) follows by differentiation; see `mechanics`.
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -38,7 +38,6 @@ class AbstractBridge(eqx.Module):
     interaction: ClassVar[Callable | None] = None
     extension: ClassVar[Callable | None] = None
     flow: ClassVar[Callable | None] = None
-    cycling: ClassVar[Any] = None
     cites: ClassVar[tuple[Citation, ...]] = ()
 
     @abc.abstractmethod

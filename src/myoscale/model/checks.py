@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import InputError
 from ..types import is_traced
 from .bridge import AbstractBridge, Stacked
+from .cycling import scheme_of
+from .cycling.checks import check_cycling
 from .laws import AbstractLaw
 from .scenario import Model, Start
 from .tissue import AbstractTissue
@@ -28,7 +30,8 @@ def check_model(model: Any, start: Any) -> None:
     y, v = _vector(start.y, ny, "Start.y"), _vector(start.v, ny, "Start.v")
     del v
     points = np.shape(jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)))[0]
-    _points(start, points)
+    if scheme_of(model.bridge) is None:
+        _points(start, points)
     _bridge(model, start, y, points)
 
 
@@ -112,6 +115,10 @@ def _shape(name, method, *arguments) -> tuple[int, ...]:
 
 
 def _points(start, points):
+    if start.x is None:
+        raise InputError("Expected Start.x, a law or points of the bridges' extension. Received none.")
+    if not is_traced(start.attached) and start.attached:
+        raise InputError("Start.attached belongs to cycling bridges; this bridge has no cycling. Received a share: leave it out.")
     if isinstance(start.x, AbstractLaw):
         if start.weights is not None:
             raise InputError("Start.weights belong to given points. Received weights and a law: leave them out.")
@@ -164,6 +171,8 @@ def _bridge(model, start, y, points):
             else "x and q are vectors, also with one component"
         )
         raise InputError(f"Expected {name}.constraint(x, q) of shape ({nx},). Received {rows}: {hint}.")
+    if scheme_of(bridge) is not None:
+        check_cycling(bridge, start, lambda x: _flow(bridge, x, q))
     if bridge.interaction is not None:
         r = jnp.asarray(np.linspace(0.3, 1.1, nx))
         there, back = bridge.interaction(r), bridge.interaction(-r)
@@ -171,3 +180,9 @@ def _bridge(model, start, y, points):
             raise InputError(
                 f"Expected {name}.interaction(r) to return a number and to be even, V(r) = V(−r). Received V = {there} and {back} at r = ±{np.asarray(r)}."
             )
+
+
+def _flow(bridge, x, q):
+    """Φ = −g_x⁻¹ g_q."""
+    a, b = jax.jacfwd(bridge.constraint, argnums=(0, 1))(x, q)
+    return -jnp.linalg.solve(a, b)

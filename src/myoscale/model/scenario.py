@@ -30,18 +30,27 @@ class Start(eqx.Module):
 
     - `y`, `v`: displacement and velocity of the tissue, (ny,), or scalars for ny = 1.
     - `x`: where the bridges start: a law of X on R^nx, or points (N, nx) shared by all P points of the tissue, or
-        points (P, N, nx); (N,) is read as nx = 1.
+        points (P, N, nx); (N,) is read as nx = 1. Left out for cycling bridges that all start detached.
     - `weights`: of the points, (N,) or (P, N), Σ_i w_i = 1 at each point of the tissue; equal if left out.
+    - `attached`: of cycling bridges, the share that starts attached, with the law `x`; the others are detached, and all together are
+        uniform modulo the spacing of sites.
     """
 
     y: Float[Array, " ny"] | Scalar = parameter("y, displacement of the tissue", "coordinate")
     v: Float[Array, " ny"] | Scalar = parameter("ẏ, its velocity", "coordinate/time", default=0.0)
-    x: AbstractLaw | Float[Array, "..."] = parameter("law or points of the bridges' extension", "length", kw_only=True)
+    x: AbstractLaw | Float[Array, "..."] | None = parameter(
+        "law or points of the bridges' extension", "length", default=None, kw_only=True
+    )
     weights: Float[Array, "..."] | None = parameter("of the points, sum 1", "1", default=None, kw_only=True)
+    attached: Scalar = parameter(
+        "share of cycling heads attached, with the law x", "1", default=0.0, kw_only=True
+    )
 
     @property
     def nx(self) -> int:
         """Dimension of a bridge's extension."""
+        if self.x is None:
+            return 1
         if isinstance(self.x, AbstractLaw):
             return self.x.nx
         shape = jnp.shape(self.x)

@@ -109,9 +109,9 @@ def period(x: Array, spacing: Array) -> Array:
     return x - spacing * jnp.floor(x / spacing + 0.5)
 
 
-def atp_matrix(scheme: AbstractCycling) -> Float[Array, "S S"]:
+def atp_matrix(scheme: AbstractCycling) -> np.ndarray:
     """Molecules split by each transition."""
     matrix = np.zeros((scheme.states, scheme.states))
     for (i, j), number in scheme.atp.items():
         matrix[i, j] = number
-    return jnp.asarray(matrix)
+    return matrix

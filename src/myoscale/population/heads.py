@@ -111,7 +111,7 @@ class Heads(AbstractCyclingPopulation):
                 detached=((i >= first) & (j < first)) / self.n,
                 energy_in=jnp.maximum(gain, 0.0) / self.n,
                 energy_out=jnp.maximum(-gain, 0.0) / self.n,
-                atp=atp_matrix(scheme)[i, j] / self.n,
+                atp=jnp.asarray(atp_matrix(scheme))[i, j] / self.n,
                 lost=jnp.zeros_like(x0),
             )
 

@@ -172,7 +172,7 @@ class _Book:
 
     def __init__(self, sites: Sites, scheme, energy):
         self.weights, self.energy, self.first = sites.weights, energy, scheme.detached
-        self.atp = np.asarray(atp_matrix(scheme))
+        self.atp = atp_matrix(scheme)
         self.sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
 
     def count(self, i: int, j: int, amount: Array) -> None:

@@ -9,8 +9,9 @@ from ..drive import AbstractDrive, QuasiStatic
 from ..levels import AbstractLevel, AbstractPointLevel
 from ..levels.integrate import Problem, State, Weakest, equilibrium, rank_margin, split, weakest
 from ..macro import Motion
-from ..model import Model, Start
-from ..population import AbstractPopulation, Ensemble
+from ..levels.splitting import no_tally
+from ..model import Model, Start, scheme_of
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
 from ..population.ensemble import Particles, compress
 from ..types import Array
 
@@ -35,7 +36,9 @@ def begin(
     y, v = macro.prescribe(drive, jnp.zeros(()), vector(start.y), vector(start.v))
     q = model.tissue.kinematics(y)
     particles = (
-        Particles(*level.points(start, q.shape[0], key, seed)) if isinstance(level, AbstractPointLevel) else None
+        Particles(*level.points(start, q.shape[0], key, seed))
+        if isinstance(level, AbstractPointLevel) and scheme_of(model.bridge) is None
+        else None
     )
     if grid and particles is not None:
         points, weights = jax.vmap(lambda particles: compress(*particles, grid))(particles)
@@ -47,6 +50,8 @@ def begin(
     weak = weakest(Problem(model, population, drive, zero := jnp.zeros(()), *margin), y, z)
     moving, still = split(model, population, y, z)
     state = State(zero, Motion(y, v, moving, zero, zero), still)
+    if isinstance(population, AbstractCyclingPopulation):
+        state = state._replace(tally=no_tally(model, population, still), step=jnp.zeros((), int))
     if isinstance(drive, QuasiStatic) and model.tissue.damping is None:
         state = equilibrium(Problem(model, population, drive, jnp.ones(()), *margin), state)
         state = state._replace(motion=state.motion._replace(load=zero, damping=zero))

@@ -10,7 +10,7 @@ from .. import macro
 from ..drive import AbstractDrive, Length, Polyline, QuasiStatic
 from ..errors import InputError
 from ..levels import AbstractLevel
-from ..model import Model
+from ..model import Model, Start, scheme_of
 from ..model.checks import check_model
 from ..protocol import Activate, Protocol, Ramp, Release, legs
 from ..solution import Scenario
@@ -44,10 +44,22 @@ def check(scenario: Scenario) -> np.ndarray:
     if not isinstance(scenario.seed, int | np.integer) or not 0 <= scenario.seed < 2**63:
         raise InputError(f"Expected seed to be a whole number ≥ 0, below 2⁶³. Received {scenario.seed!r}.")
     if not is_traced((level, start)):
-        level.check(start)
+        check_level(level, scenario.model, start)
     if not is_traced((scenario.model, drive)):
         _check_drive(drive, scenario.model, float(t1))
     return _times(scenario.save, float(t1))
+
+
+def check_level(level: AbstractLevel, model: Model, start: Start) -> None:
+    """Raise `InputError` unless the level can represent the start of this model."""
+    if scheme_of(model.bridge) is None:
+        for name in ("sites", "dt"):
+            if getattr(level, name, None) is not None:
+                raise InputError(
+                    f"{level.label}: {name} belongs to cycling bridges; this bridge has no cycling. Received {name}={getattr(level, name)}: leave it out."
+                )
+        return level.check(start)
+    level.check_cycling(start)
 
 
 def _positive(value: Any) -> bool:

@@ -10,9 +10,10 @@ import numpy as np
 from .. import checkpoint
 from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
-from ..levels import AbstractLevel, Reduced
+from ..levels import AbstractLevel, Reduced, splitting
 from ..levels.integrate import Problem, enter, stretch
-from ..model import AbstractLaw, Model, Stacked, Start
+from ..levels.steps import complete, substeps
+from ..model import AbstractLaw, Model, Stacked, Start, scheme_of
 from ..model.scenario import tree_float
 from ..protocol import legs
 from ..solution import Scenario, Solution, Stats
@@ -115,7 +116,7 @@ def compressible(scenario: Scenario) -> tuple[int, ...]:
     """Label grids worth trying before summing over every particle."""
     level, start, bridge = scenario.level, scenario.start, scenario.model.bridge
     interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction
-    if not isinstance(level, Reduced) or interaction is not None:
+    if not isinstance(level, Reduced) or interaction is not None or scheme_of(bridge) is not None:
         return ()
     count = level.n if isinstance(start.x, AbstractLaw) else start.points(1)[0].shape[1]
     return tuple(grid for grid in _GRIDS[start.nx] if (count or 0) >= 4 * grid**start.nx)
@@ -131,9 +132,14 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
     parts = legs(scenario.drive, float(scenario.t1))
     y = jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,))
     drive = tree_float(parts[0].drive(y))
-    begun = begin(model, scenario.level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
+    level = complete(scenario.level, scenario.model)
+    begun = begin(model, level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
     problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
     grid = recorded_times(times, parts)
+    advance = lambda *arguments: stretch(*arguments, _DIFFERENTIABLE_STEPS)
+    if scheme_of(model.bridge) is not None:
+        advance, drawn = splitting.stretch, jax.random.fold_in(jax.random.key(scenario.seed), 1)
+        problem = problem._replace(key=drawn, substeps=substeps(level, scenario.model, grid))
     state, records = begun.state, []
     for k, (leg, ts) in enumerate(zip(parts, leg_times(grid, parts), strict=True)):
         if k:
@@ -142,7 +148,7 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
             problem = problem._replace(drive=tree_float(leg.drive(y)))
             state = enter(problem, state, y, v)
         first = (ts[0] or ts[1]) - leg.begin
-        outcome = stretch(problem, state, jnp.asarray(ts), jnp.asarray(first / 10), _DIFFERENTIABLE_STEPS)
+        outcome = advance(problem, state, jnp.asarray(ts), jnp.asarray(first / 10))
         state, records = outcome.state, [*records, outcome.record]
     record = jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)

@@ -14,12 +14,15 @@ import numpy as np
 from .. import checkpoint
 from ..drive import QuasiStatic
 from ..errors import InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
+from ..levels import splitting
 from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, enter, stretch
+from ..levels.steps import complete, substeps
 from ..macro import Ledger
+from ..model import scheme_of
 from ..model.scenario import tree_float
 from ..population import AbstractPopulation, Density, Ensemble, Moments
 from ..protocol import SAME, Leg, legs
-from ..solution import Energy, Scenario, Solution, Stats
+from ..solution import Cycling, Energy, Scenario, Solution, Stats
 from ..types import concrete
 from .begin import Begun, begin
 from .programs import Costs, compiled
@@ -103,8 +106,13 @@ class Run:
         self.progress(f"{word}: compiling", resumed.numbers["t"] / t1 if resumed else 0.0)
         key = jax.random.key(scenario.seed)
         drive = tree_float(legs[0].drive(y))
-        begun = compiled(begin, costs)(model, scenario.level, start, drive, key, scenario.seed, grid)
+        level = complete(scenario.level, scenario.model)
+        begun = compiled(begin, costs)(model, level, start, drive, key, scenario.seed, grid)
         problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
+        advance = stretch
+        if scheme_of(model.bridge) is not None:
+            advance, drawn = splitting.stretch, jax.random.fold_in(key, 1)
+            problem = problem._replace(key=drawn, substeps=substeps(level, scenario.model, self.grid))
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
             raise self._singular(begun, 0.0, begun.weakest, None)
         plan = pieces(self.grid, legs)
@@ -112,7 +120,7 @@ class Run:
         at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
         if resumed:
             at = _restored(resumed, begun.state, costs)
-        program, entry, leg = compiled(stretch, costs), compiled(enter, costs), 0
+        program, entry, leg = compiled(advance, costs), compiled(enter, costs), 0
         try:
             for piece in plan[at.done :]:
                 if piece.leg != leg:
@@ -257,6 +265,11 @@ def _who(population: AbstractPopulation, bridge: int) -> str:
     return f"{'Gauss node' if isinstance(population, Moments) else 'label' if getattr(population, 'grid', 0) else 'bridge'} {bridge}"
 
 
+def _cycled(record: Record):
+    """Net energy that cycling has put in, zero without it."""
+    return record.load * 0.0 if record.cycling is None else record.cycling.energy_in - record.cycling.energy_out
+
+
 def assemble(
     scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: Begun, record: Record, stats: Stats
 ) -> Solution:
@@ -269,7 +282,7 @@ def assemble(
         ts=times,
         y=kept.y,
         v=kept.v,
-        energy=Energy(*kept.ledger, kept.load, kept.damping),
+        energy=Energy(*kept.ledger, kept.load, kept.damping, _cycled(kept)),
         force=kept.force,
         reaction=kept.reaction,
         residual=kept.residual,
@@ -279,5 +292,6 @@ def assemble(
         z=None if begun.particles is not None else kept.z,
         origin=concrete(begun.origin),
         particles=concrete(begun.particles),
+        cycling=None if kept.cycling is None else Cycling(*kept.cycling),
         path=(np if isinstance(record.y, np.ndarray) else jnp).concatenate([grid[:, None], record.y], axis=1),
     )

@@ -111,6 +111,6 @@ def generator_of(forward: dict[tuple[int, int], Array], states: int) -> Float[Ar
 
 def scheme_of(bridge) -> AbstractCycling | None:
     """The scheme of a bridge or of stacked bridges, None if they do not cycle."""
-    return getattr(bridge, "each", bridge).cycling
+    return getattr(getattr(bridge, "each", bridge), "cycling", None)
 
 
