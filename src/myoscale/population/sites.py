@@ -6,6 +6,9 @@ tissue and nothing is interpolated; nodes that leave the zone of attachment far 
 
 With `order` 1 a phase is a cell and rates are averaged over it (`Kinetic`). With a higher order, phases are Gauss nodes of panels and
 see rates at a point, save while a breakpoint cuts their panel (`Characteristics`). Rates are also averaged along the path of a step.
+
+A breakpoint cuts the share of heads that a phase stands for into two, each with its own fractions and rates: mixed, they would saturate
+differently, an error of first order wherever rates jump. What the breakpoint passes changes side, and no more than that is mixed.
 """
 
 from typing import Any, NamedTuple
@@ -21,14 +24,19 @@ from ..types import Array, Float
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
 
 
+_THIN = 1e-9  # of what a phase stands for: the least on one side of a cut
+
+
 class Fractions(NamedTuple):
-    """State of `Sites`: origin and memory of the shift, labels, shares attached and detached of each phase, the window's low end."""
+    """State of `Sites`: origin and memory of the shift, labels, shares attached and detached on either side of each phase's cut, the cut
+    as a fraction of what the phase stands for, and the window's low end."""
 
     c: Float[Array, " 1"]
     s: Float[Array, " 1"]
     l: Float[Array, "J K"]
-    n: Float[Array, "A J K"]
-    d: Float[Array, "D K"]  # (D, 1) of a pool
+    n: Float[Array, "A J K 2"]
+    d: Float[Array, "D K 2"]  # (D, 1, 1) of a pool
+    cut: Float[Array, " K"]
     low: Float[Array, ""]
 
 
@@ -79,8 +87,8 @@ class Sites(AbstractCyclingPopulation):
         phase = (jnp.arange(panels)[:, None] + panel.position[None]).reshape(-1) * width
         origin = scheme.zone[0] - width * jnp.ceil((self.periods * scheme.spacing / 2 + scheme.zone[0]) / width)
         labels = origin + phase[None] + scheme.spacing * jnp.arange(self.periods)[:, None]
-        n = jnp.zeros((scheme.attached, *labels.shape))
-        d = jnp.zeros((scheme.detached, self.phases)).at[0].set(1.0)
+        n = jnp.zeros((scheme.attached, *labels.shape, 2))
+        d = jnp.zeros((scheme.detached, self.phases, 2)).at[0].set(1.0)
         if law is not None:
             begin = jnp.tile(panel.begin - panel.position, panels) * width
             end = jnp.tile(panel.end - panel.position, panels) * width
@@ -90,15 +98,20 @@ class Sites(AbstractCyclingPopulation):
             else:
                 held = law.pdf(labels.reshape(-1, 1)).reshape(labels.shape) * scheme.spacing
             held = held * (share / jnp.sum(held * self.weights[None]))
-            n = n.at[0].set(held)
-            d = d.at[0].set(1.0 - jnp.sum(held, axis=0))
+            n = n.at[0].set(held[..., None])
+            d = d.at[0].set(1.0 - jnp.sum(held, axis=0)[:, None])
+        cut = jnp.full(self.phases, 0.5)
         if scheme.availability is Availability.POOL:
-            d = (d @ self.weights)[:, None]
-        return Fractions(bridge.constraint(jnp.zeros(1), q), jnp.zeros(1), labels, n, d, jnp.asarray(origin))
+            d = jnp.sum(d * self._shares(cut)[None], axis=(1, 2), keepdims=True)
+        return Fractions(bridge.constraint(jnp.zeros(1), q), jnp.zeros(1), labels, n, d, cut, jnp.asarray(origin))
+
+    def _shares(self, cut: Float[Array, " K"]) -> Float[Array, "K 2"]:
+        """The share of heads on either side of each phase's cut."""
+        return self.weights[:, None] * jnp.stack([cut, 1.0 - cut], axis=1)
 
     def attached(self, bridge, z):
         """Every node."""
-        return z.l.ravel(), (z.n * self.weights[None, None]).reshape(z.n.shape[0], -1)
+        return z.l.ravel(), jnp.sum(z.n * self._shares(z.cut)[None, None], axis=-1).reshape(z.n.shape[0], -1)
 
     def exchange(self, bridge, z, q, u, dt, r, key):
         """Transitions pair by pair, each exactly, in a symmetric order."""
@@ -106,17 +119,20 @@ class Sites(AbstractCyclingPopulation):
         shift, path = self.shift(bridge, z, q), jnp.abs(self.velocity(bridge, z, q, u)) * dt
         z, lost = self._in_window(scheme, z, shift, path)
         x = z.l + shift
-        rate = self._rates(bridge, x, path)
+        z = self._recut(scheme, z, x)
+        shares = self._shares(z.cut)
+        rate = self._rates(bridge, x, path, z.cut)
         energy = jax.vmap(jax.vmap(lambda x: scheme.energies(bridge, x)))(x)
-        book = _Book(self, scheme, energy)
+        book = _Book(shares, scheme, energy)
+        x = x[..., None]
         own = (x >= -scheme.spacing / 2) & (x < scheme.spacing / 2) if self.periods > 1 else jnp.ones_like(x, bool)
         pool = scheme.availability is Availability.POOL
         first = scheme.detached
         moves = [_far(first, own)] if self.periods > 1 and not pool else []
         moves += [_between(i, j) for i in range(first, scheme.states) for j in range(i + 1, scheme.states)]
-        moves += [_among(i, j, own, self.weights, pool) for i in range(first) for j in range(i + 1, first)]
+        moves += [_among(i, j, own, shares, pool) for i in range(first) for j in range(i + 1, first)]
         one = _pooled if pool else _attach
-        moves += [one(i, j, first, own, self.weights) for j in range(first, scheme.states) for i in range(first)]
+        moves += [one(i, j, first, own, shares) for j in range(first, scheme.states) for i in range(first)]
         steps = [(move, 0.5) for move in moves[:-1]]
         n, d = z.n, z.d
         for move, part in [*steps, (moves[-1], 1.0), *steps[::-1]]:
@@ -130,32 +146,64 @@ class Sites(AbstractCyclingPopulation):
         begin, end = scheme.zone
         low = jnp.maximum(jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin))
         turns = jnp.floor((z.l + shift - low) / length)
-        gone = jnp.where(turns[None] != 0, z.n, 0.0)
-        d = z.d.at[0].add(jnp.sum(gone, axis=(0, 1)) if z.d.shape[1] > 1 else jnp.sum(gone * self.weights[None, None]))
-        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), jnp.sum(
-            gone * self.weights[None, None]
-        )
+        gone = jnp.where(turns[None, ..., None] != 0, z.n, 0.0)
+        lost = jnp.sum(gone * self._shares(z.cut)[None, None])
+        d = z.d.at[0].add(jnp.sum(gone, axis=(0, 1)) if z.d.shape[1] > 1 else lost)
+        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), lost
 
-    def _rates(self, bridge, x, path):
-        """R at each node, (J, K, S, S), averaged over its path and, where a breakpoint is near, over its own share of the panel."""
+    def _own(self, scheme) -> tuple[Array, Array]:
+        """Where what each phase stands for begins and ends, from its node, (K,)."""
+        panel, panels = self.panel, self.phases // self.order
+        each = lambda values: jnp.tile(jnp.asarray(values), panels) * (scheme.spacing / panels)
+        return each(panel.begin - panel.position), each(panel.end - panel.position)
+
+    def _recut(self, scheme, z, x):
+        """Cuts follow the breakpoints; heads that one passes change side."""
+        begin, end = self._own(scheme)
+        cut = z.cut
+        for b in scheme.breakpoints:
+            place = (b - x - begin[None]) / (end - begin)[None]
+            inside = (place > 0) & (place < 1)
+            cut = jnp.where(jnp.any(inside, axis=0), jnp.sum(jnp.where(inside, place, 0.0), axis=0), cut)
+        cut = jnp.clip(cut, _THIN, 1.0 - _THIN)
+        # What either side has afterwards, of what was on the left and on the right.
+        left, right = jnp.minimum(z.cut / cut, 1.0), jnp.minimum((1.0 - z.cut) / (1.0 - cut), 1.0)
+        blend = lambda part, own, other: part * own + (1.0 - part) * other
+        along = lambda part, a: part.reshape((1,) * (a.ndim - 2) + (-1,))
+        mixed = lambda a: jnp.stack(
+            [
+                blend(along(left, a), a[..., 0], a[..., 1]),
+                blend(along(right, a), a[..., 1], a[..., 0]),
+            ],
+            axis=-1,
+        )
+        return z._replace(n=mixed(z.n), d=mixed(z.d) if z.d.shape[1] > 1 else z.d, cut=cut)
+
+    def _rates(self, bridge, x, path, cut):
+        """R on either side of each node's cut, (J, K, 2, S, S), averaged over its path and, near a breakpoint, over its side."""
         scheme, panel = bridge.cycling, self.panel
         panels = self.phases // self.order
-        size = scheme.spacing / panels
-        each = lambda values: jnp.tile(jnp.asarray(values), panels)[None] * size
-        low, high = x - each(panel.position) - path / 2, x + each(1.0 - panel.position) + path / 2
-        cut = jnp.zeros_like(x, bool) if self.order > 1 else jnp.ones_like(x, bool)
-        for b in scheme.breakpoints if self.order > 1 else ():
-            cut = cut | ((low < b) & (high > b))
-        centre = x + jnp.where(cut, each((panel.begin + panel.end) / 2 - panel.position), 0.0)
-        # One box of the variance that path and share have together.
-        width = jnp.sqrt(path**2 + jnp.where(cut, each(panel.weight) ** 2, 0.0) + (1e-9 * scheme.spacing) ** 2)
-        generator = jax.vmap(jax.vmap(scheme.generator))
+        begin, end = self._own(scheme)
+        middle = begin + cut * (end - begin)
+        low, high = jnp.stack([begin, middle], axis=1)[None], jnp.stack([middle, end], axis=1)[None]
+        near = jnp.ones((1, 1, 1), bool)
+        if self.order > 1:
+            size = scheme.spacing / panels
+            front = jnp.tile(jnp.asarray(panel.position), panels)[None] * size + path / 2
+            back = size - front + path
+            near = jnp.zeros_like(x, bool)
+            for b in scheme.breakpoints:
+                near = near | ((x - front < b) & (x + back > b))
+            near = near[..., None]
+        centre = x[..., None] + jnp.where(near, (low + high) / 2, 0.0)
+        # One box of the variance that path and side have together.
+        width = jnp.sqrt(path**2 + jnp.where(near, (high - low) ** 2, 0.0) + (1e-9 * scheme.spacing) ** 2)
+        generator = jax.vmap(jax.vmap(jax.vmap(scheme.generator)))
         rate = box_mean(generator, centre - width / 2, centre + width / 2, scheme.breakpoints)
         if scheme.balanced(bridge, jnp.zeros(())) is None:
             return rate
-        ratio = jnp.exp(-jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x))
-        forward = jnp.triu(jnp.ones((scheme.states, scheme.states)), 1)
-        forth = rate * forward
+        ratio = jnp.exp(-jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x))[:, :, None]
+        forth = rate * jnp.triu(jnp.ones((scheme.states, scheme.states)), 1)
         return forth + jnp.swapaxes(forth * ratio, -1, -2)
 
     def summary(self, bridge, z, q):
@@ -163,21 +211,23 @@ class Sites(AbstractCyclingPopulation):
         x = (z.l + self.shift(bridge, z, q)).ravel()
         order = jnp.argsort(x)
         weight = jnp.broadcast_to(self.weights, z.l.shape).ravel()
-        weights = self.weights if z.d.shape[1] > 1 else jnp.ones(1)
-        return Profile(x[order], z.n.reshape(z.n.shape[0], -1)[:, order], weight[order], z.d @ weights)
+        side = jnp.stack([z.cut, 1.0 - z.cut], axis=1)
+        n = jnp.sum(z.n * side[None, None], axis=-1).reshape(z.n.shape[0], -1)
+        detached = jnp.sum(z.d * self._shares(z.cut)[None], axis=(1, 2)) if z.d.shape[1] > 1 else z.d[:, 0, 0]
+        return Profile(x[order], n[:, order], weight[order], detached)
 
 
 class _Book:
     """Gross transitions counted while they happen."""
 
-    def __init__(self, sites: Sites, scheme, energy):
-        self.weights, self.energy, self.first = sites.weights, energy, scheme.detached
+    def __init__(self, shares, scheme, energy):
+        self.shares, self.energy, self.first = shares, energy, scheme.detached
         self.atp = atp_matrix(scheme)
         self.sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
 
     def count(self, i: int, j: int, amount: Array) -> None:
-        """`amount` (J, K) of each node's heads went from state i to j."""
-        amount = amount * self.weights[None]
+        """`amount` (J, K, 2) of each node's heads went from state i to j."""
+        amount = jnp.sum(amount * self.shares[None], axis=-1)
         change = amount * (self.energy[..., j] - self.energy[..., i])
         self._add("energy_in", jnp.maximum(change, 0.0))
         self._add("energy_out", jnp.maximum(-change, 0.0))
@@ -200,7 +250,7 @@ def _far(first, own):
     """Heads attached at other sites than their own nearest let go: they cannot attach there."""
 
     def move(n, d, rate, dt, r, book):
-        leave = jnp.where(own[..., None], 0.0, rate[:, :, first:, :first] * dt)  # (J, K, A, D)
+        leave = jnp.where(own[..., None, None], 0.0, rate[..., first:, :first] * dt)  # (J, K, 2, A, D)
         total = jnp.sum(leave, axis=-1)
         gone = jnp.moveaxis(n, 0, -1) * phis(total)[0]
         for a in range(n.shape[0]):
@@ -226,19 +276,19 @@ def _between(i, j):
     return move
 
 
-def _among(i, j, own, weights, pool):
+def _among(i, j, own, shares, pool):
     """Two detached states exchange, at the rates of a head's own site."""
 
     def move(n, d, rate, dt, r, book):
         here = jnp.where(own, 1.0, 0.0)
         if pool:
-            here = here * weights[None]
+            here = here * shares[None]
             mean = lambda a, b: jnp.sum(here * rate[..., a, b], keepdims=True)[0] / jnp.sum(here)
         else:
             mean = lambda a, b: jnp.sum(here * rate[..., a, b], axis=0) / jnp.maximum(jnp.sum(here, axis=0), 1.0)
         there, back = exchange_pair(d[i], d[j], mean(i, j) * dt, mean(j, i) * dt)
         share = here / jnp.maximum(jnp.sum(here, axis=None if pool else 0, keepdims=True), 1e-300)
-        spread = (1.0 / weights[None]) if pool else 1.0
+        spread = 1.0 / shares[None] if pool else 1.0
         book.count(i, j, there[None] * share * spread)
         book.count(j, i, back[None] * share * spread)
         return n, d.at[i].add(back - there).at[j].add(there - back)
@@ -246,7 +296,7 @@ def _among(i, j, own, weights, pool):
     return move
 
 
-def _attach(i, j, first, own, weights):
+def _attach(i, j, first, own, shares):
     """A detached and an attached state exchange at each head's own site."""
 
     def move(n, d, rate, dt, r, book):
@@ -262,11 +312,11 @@ def _attach(i, j, first, own, weights):
     return move
 
 
-def _pooled(i, j, first, own, weights):
+def _pooled(i, j, first, own, shares):
     """The pool attaches everywhere in the zone, and takes back what lets go: second order in dt."""
 
     def move(n, d, rate, dt, r, book):
-        before, held = d[i, 0], n[j - first]
+        before, held = d[i, 0, 0], n[j - first]
         attach, detach = r * rate[..., i, j] * dt, rate[..., j, i] * dt
         first_phi, second_phi = phis(detach)
         there = back = held
@@ -274,9 +324,9 @@ def _pooled(i, j, first, own, weights):
         for _ in range(2):
             there = attach * (before + after) / 2
             back = detach * (held * first_phi + there * second_phi)
-            after = before - jnp.sum((there - back) * weights[None])
+            after = before - jnp.sum((there - back) * shares[None])
         book.count(i, j, there)
         book.count(j, i, back)
-        return n.at[j - first].add(there - back), d.at[i].set(after[None])
+        return n.at[j - first].add(there - back), d.at[i].set(after[None, None])
 
     return move
