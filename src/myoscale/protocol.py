@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import drive
-from .drive import AbstractDrive, AbstractSignal, Free, Length, Line, QuasiStatic, TimeFunction
+from .drive import AbstractDrive, Free, Length, Line, QuasiStatic, TimeFunction
 from .errors import InputError
 from .fields import parameter
-from .types import Array, Float, Scalar, as_float, is_traced
+from .types import Array, ArrayLike, Float, Scalar, as_float, is_traced
 
 __all__ = ["Activate", "Hold", "Load", "Ramp", "Release"]
 
@@ -73,13 +73,20 @@ class AbstractMove(AbstractControl):
     """A step that prescribes the length."""
 
     @abc.abstractmethod
-    def motion(self, y: Array, begin: float) -> AbstractSignal:
-        """The prescribed coordinates over time, (k,), from `y` (k,) at the time `begin`."""
+    def parts(self) -> tuple[ArrayLike, ArrayLike]:
+        """What the length changes by: at constant velocity, and smoothly."""
 
     def drive(self, begin, dofs, activation, y):
         """A prescribed length."""
-        held = jnp.array(Length(0.0, dofs=dofs).indices(y.size))
-        return Length(self.motion(jnp.asarray(y)[held], begin), dofs=dofs, activation=activation)
+        y = jnp.asarray(y)[jnp.array(Length(0.0, dofs=dofs).indices(y.size))]
+        steady, smooth = (jnp.broadcast_to(jnp.asarray(part, float), y.shape) for part in self.parts())
+        course = eqx.Partial(_course, y, steady, smooth, self.duration, begin)
+        return Length(course, dofs=dofs, activation=activation)
+
+
+def _course(y: Array, steady: Array, smooth: Array, duration: Scalar, begin: Scalar, t: Array) -> Array:
+    """The prescribed coordinates (k,) at t; one function, so that one program runs holds, ramps and releases."""
+    return Line(y, steady / duration, begin)(t) + drive.Ramp(jnp.zeros_like(smooth), smooth, duration, begin)(t)
 
 
 class Hold(AbstractMove):
@@ -90,9 +97,9 @@ class Hold(AbstractMove):
 
     duration: Scalar = parameter("how long it takes", "time")
 
-    def motion(self, y, begin):
-        """y."""
-        return Line(y, jnp.zeros_like(y), begin)  # the signal of a Ramp: one program runs both
+    def parts(self):
+        """Nothing."""
+        return 0.0, 0.0
 
 
 class Ramp(AbstractMove):
@@ -107,9 +114,9 @@ class Ramp(AbstractMove):
     def __check_init__(self):
         _finite(self, "by")
 
-    def motion(self, y, begin):
-        """y + by · (t − begin)/duration."""
-        return Line(y, jnp.broadcast_to(jnp.asarray(self.by) / self.duration, y.shape), begin)
+    def parts(self):
+        """by · (t − begin)/duration."""
+        return self.by, 0.0
 
 
 class Release(AbstractMove):
@@ -124,9 +131,9 @@ class Release(AbstractMove):
     def __check_init__(self):
         _finite(self, "by")
 
-    def motion(self, y, begin):
-        """y + by · (10s³ − 15s⁴ + 6s⁵)."""
-        return drive.Ramp(y, y + jnp.asarray(self.by), self.duration, begin)
+    def parts(self):
+        """by · (10s³ − 15s⁴ + 6s⁵)."""
+        return 0.0, self.by
 
 
 class Load(AbstractControl):
