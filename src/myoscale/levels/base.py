@@ -36,7 +36,9 @@ class AbstractLevel(eqx.Module):
 
     def check_cycling(self, start: Start) -> None:
         """Raise `InputError` if the level cannot represent bridges that attach and detach."""
-        raise InputError(f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced.")
+        raise InputError(
+            f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced."
+        )
 
     @abc.abstractmethod
     def begin(

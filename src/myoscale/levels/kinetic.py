@@ -49,7 +49,11 @@ class Kinetic(AbstractLevel):
     @property
     def label(self):
         """`kinetic:cells`."""
-        return f"{self.name}:{self.cells}" + ("" if self.window == 7.0 else f",window={self.window:g}") + cycling_label(self)
+        return (
+            f"{self.name}:{self.cells}"
+            + ("" if self.window == 7.0 else f",window={self.window:g}")
+            + cycling_label(self)
+        )
 
     @float64
     def cites(self, start):

@@ -66,7 +66,9 @@ class Reduced(AbstractPointLevel):
     def check_cycling(self, start):
         """A number of heads, drawn at random."""
         if self.n is None or self.sampling is not Sampling.RANDOM:
-            raise InputError(f"Reduced expected n, a number of heads, drawn at random, for cycling bridges. Received {self.label}: say Reduced(1_000).")
+            raise InputError(
+                f"Reduced expected n, a number of heads, drawn at random, for cycling bridges. Received {self.label}: say Reduced(1_000)."
+            )
         need_memory(self, 20.0 * self.n)
 
     def check(self, start):

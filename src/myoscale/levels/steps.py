@@ -25,7 +25,9 @@ def complete(level: Any, model: Model) -> Any:
     if scheme is None or getattr(level, "sites", 1) is not None:
         return level
     if is_traced((scheme.zone, scheme.spacing)):
-        raise InputError(f"Expected {level.label} with sites=… inside jit, grad or vmap. Received none: give a number of sites.")
+        raise InputError(
+            f"Expected {level.label} with sites=… inside jit, grad or vmap. Received none: give a number of sites."
+        )
     return dataclasses.replace(level, sites=reach(model, scheme))
 
 
@@ -54,7 +56,9 @@ def substeps(level: Any, model: Model, times: np.ndarray) -> int:
     gap = float(np.max(np.diff(times)))
     if is_traced(model.bridge):
         if level.dt is None:
-            raise InputError(f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step.")
+            raise InputError(
+                f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step."
+            )
         return max(1, int(np.ceil(gap / level.dt - 1e-9)))
     rate = fastest(model)
     longest = _LONGEST / rate if rate > 0 else gap

@@ -144,7 +144,9 @@ class Sites(AbstractCyclingPopulation):
         length = self.periods * scheme.spacing
         margin = path + length / (self.phases * self.periods)
         begin, end = scheme.zone
-        low = jnp.maximum(jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin))
+        low = jnp.maximum(
+            jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin)
+        )
         turns = jnp.floor((z.l + shift - low) / length)
         gone = jnp.where(turns[None, ..., None] != 0, z.n, 0.0)
         lost = jnp.sum(gone * self._shares(z.cut)[None, None])

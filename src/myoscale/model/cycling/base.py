@@ -40,7 +40,9 @@ def _named(kind: type[enum.StrEnum]):
         try:
             return kind(value)
         except ValueError:
-            raise InputError(f"There is no {kind.__name__.lower()} '{value}': {nearest(str(value), list(kind))}") from None
+            raise InputError(
+                f"There is no {kind.__name__.lower()} '{value}': {nearest(str(value), list(kind))}"
+            ) from None
 
     return convert
 
@@ -112,5 +114,3 @@ def generator_of(forward: dict[tuple[int, int], Array], states: int) -> Float[Ar
 def scheme_of(bridge) -> AbstractCycling | None:
     """The scheme of a bridge or of stacked bridges, None if they do not cycle."""
     return getattr(getattr(bridge, "each", bridge), "cycling", None)
-
-
