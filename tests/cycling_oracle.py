@@ -52,14 +52,18 @@ def zahalak(f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, g3: float = 0
 # Huxley (1957) in closed form. Arguments as in `huxley`, V > 0 the speed, φ = (f₁ + g₁)h/2.
 
 
-def huxley_shortening(x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6) -> np.ndarray:
+def huxley_shortening(
+    x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6
+) -> np.ndarray:
     """n(x) at steady shortening."""
     ratio, alpha = (f1 + g1) * h / (2 * V), f1 / (f1 + g1)
     inside = -alpha * np.expm1((np.clip(x, 0, h) ** 2 / h**2 - 1) * ratio)
     return np.where(x < 0, -alpha * np.expm1(-ratio) * np.exp(g2 * np.minimum(x, 0) / V), np.where(x <= h, inside, 0.0))
 
 
-def huxley_lengthening(x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6) -> np.ndarray:
+def huxley_lengthening(
+    x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6
+) -> np.ndarray:
     """n(x) at steady lengthening."""
     ratio, alpha = (f1 + g1) * h / (2 * V), f1 / (f1 + g1)
     inside = -alpha * np.expm1(-(np.clip(x, 0, h) ** 2) / h**2 * ratio)
@@ -76,7 +80,9 @@ def huxley_force(V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0
     return float(1 - v * np.expm1(-1 / v) * f1 / g1)
 
 
-def huxley_rise(x: np.ndarray, t: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6) -> np.ndarray:
+def huxley_rise(
+    x: np.ndarray, t: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6
+) -> np.ndarray:
     """n(x, t) at constant length, from rest."""
     rates = huxley(f1, g1, g2, h)
     f, g = rates.f(x), rates.g(x)
@@ -94,7 +100,11 @@ NODE, WEIGHT = np.polynomial.legendre.leggauss(ORDER)
 NODE, WEIGHT = (NODE + 1) / 2, WEIGHT / 2
 _basis = np.polynomial.legendre.legvander(2 * NODE - 1, ORDER - 1)
 _primitive = np.stack(
-    [np.polynomial.legendre.legval(2 * NODE - 1, np.polynomial.legendre.legint(unit, lbnd=-1)) / 2 for unit in np.eye(ORDER)], axis=1
+    [
+        np.polynomial.legendre.legval(2 * NODE - 1, np.polynomial.legendre.legint(unit, lbnd=-1)) / 2
+        for unit in np.eye(ORDER)
+    ],
+    axis=1,
 )
 RUNNING = _primitive @ np.linalg.inv(_basis)
 STIFF = 4.0  # the greatest hazard that one rule is trusted with
@@ -112,7 +122,9 @@ def relax(start: np.ndarray, gain: np.ndarray, loss: np.ndarray, step: np.ndarra
 def cells(edges: Sequence[float] | np.ndarray, longest: float) -> np.ndarray:
     """Edges in order, repeated ones dropped, and none further apart than `longest`."""
     edges = np.unique(np.asarray(edges, float))
-    parts = [np.linspace(a, b, int(np.ceil((b - a) / longest)) + 1)[:-1] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [
+        np.linspace(a, b, int(np.ceil((b - a) / longest)) + 1)[:-1] for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
     return np.append(np.concatenate(parts), edges[-1])
 
 
@@ -422,7 +434,9 @@ def master_path(
     marks = np.unique(np.concatenate([knots, times]))
     L = np.interp(marks, knots, lengths)
     ell = scheme.spacing
-    ks = np.arange(np.floor((-phase - L.max()) / ell + 0.5) - sites, np.ceil((-phase - L.min()) / ell - 0.5) + sites + 1)
+    ks = np.arange(
+        np.floor((-phase - L.max()) / ell + 0.5) - sites, np.ceil((-phase - L.min()) / ell - 0.5) + sites + 1
+    )
     label = phase + ks * ell
     A = scheme.generator(label[:1]).shape[-1] - scheme.detached
     p = np.concatenate([start, np.zeros(len(label) * A)])
@@ -441,7 +455,9 @@ def master_path(
                 p = p @ expm(assemble(scheme, middle, home) * (b - a) * span)
                 continue
 
-            def slope(s: float, p: np.ndarray, i: int = i, span: float = span, travel: float = travel, home: int = home) -> np.ndarray:
+            def slope(
+                s: float, p: np.ndarray, i: int = i, span: float = span, travel: float = travel, home: int = home
+            ) -> np.ndarray:
                 return span * (p @ assemble(scheme, label + L[i] + s * travel, home))
 
             p = solve_ivp(slope, (a, b), p, method="LSODA", rtol=1e-10, atol=1e-13).y[:, -1]
@@ -462,7 +478,9 @@ Observable = Callable[[np.ndarray], np.ndarray]  # x (K,) ↦ a value for each s
 
 def master_isometric(scheme: Scheme, observables: Sequence[Observable], nodes: int = 40) -> Cycle:
     """The steady state at constant length: each phase by itself; only the home site can be attached to."""
-    edges = np.unique([-scheme.spacing / 2, scheme.spacing / 2, *(b for b in scheme.breaks if abs(b) < scheme.spacing / 2)])
+    edges = np.unique(
+        [-scheme.spacing / 2, scheme.spacing / 2, *(b for b in scheme.breaks if abs(b) < scheme.spacing / 2)]
+    )
     point, share = np.polynomial.legendre.leggauss(nodes)
     x = (edges[:-1, None] + np.diff(edges)[:, None] * (point + 1) / 2).ravel()
     weight = (np.diff(edges)[:, None] * share / 2).ravel() / scheme.spacing
@@ -475,7 +493,9 @@ def master_isometric(scheme: Scheme, observables: Sequence[Observable], nodes: i
     return Cycle(weight @ p, np.array([weight @ (o(x) * p).sum(1) for o in observables]))
 
 
-def master_steady(scheme: Scheme, u: float, observables: Sequence[Observable], sites: int = 2, tol: float = 1e-11) -> Cycle:
+def master_steady(
+    scheme: Scheme, u: float, observables: Sequence[Observable], sites: int = 2, tol: float = 1e-11
+) -> Cycle:
     """The periodic state at velocity u ≠ 0: one head over one period of sliding, handed on to the next site until it repeats.
 
     All phases pass through the same orbit, so averages over phases are averages over the period.
