@@ -1,14 +1,15 @@
-"""The oracle of cycling (`cycling_oracle.py`) against closed forms, against the equations it solves and against itself by another method.
+"""The oracle of cycling (`cycling_oracle.py`, `cycling_master.py`) against closed forms, against the equations it solves and against itself by another method.
 
 `test_path_is_the_master_equation` carries it: two codes that share no line of arithmetic, Gauss–Legendre along all phases and SciPy's
 integrator on one head's states, must agree on every site of the same head along a length history with reversals.
 """
 
+import cycling_master as master
 import cycling_oracle as oracle
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.optimize import brentq, curve_fit
+from scipy.optimize import curve_fit, root_scalar
 
 F1, G1, G2, H = 43.3, 10.0, 209.0, 15.6
 PHI = (F1 + G1) * H / 2
@@ -18,12 +19,7 @@ SITES = 36.0
 SPEEDS = [0.05, 0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0]
 RATES = oracle.huxley()
 ZAHALAK = oracle.zahalak(g3=100.0)
-TWO_STATES = oracle.Scheme(
-    lambda x: np.stack([np.stack([-RATES.f(x), RATES.f(x)], -1), np.stack([RATES.g(x), -RATES.g(x)], -1)], -2),
-    1,
-    RATES.breaks,
-    SITES,
-)
+TWO_STATES = master.two_states(RATES, SITES)
 # Rest, a stretch through more than one period, a release, a hold: every kind of crossing, both directions, a reversal inside the support.
 KNOTS, LENGTHS = [0.0, 0.05, 0.15, 0.17, 0.2], [0.0, 0.0, 50.0, -6.0, -6.0]
 
@@ -79,7 +75,7 @@ def test_one_site_is_huxley_1957(v, sign):
 
 def test_published_properties_of_huxley_1957():
     assert oracle.huxley_isometric() == pytest.approx(P0, rel=1e-15)
-    stop = brentq(lambda v: oracle.huxley_force(v * PHI), 1, 8)
+    stop = root_scalar(lambda v: oracle.huxley_force(v * PHI), bracket=[1, 8]).root
     assert stop == pytest.approx(4.002, rel=0.01)
     # Hill's hyperbola (P + a)(V + b) = b(P₀ + a) through P = 0 at the greatest speed: Huxley's choice of rates gives a/P₀ ≈ 1/4.
     v = np.linspace(0, stop, 60)
@@ -132,7 +128,7 @@ def test_path_is_the_master_equation():
     path = oracle.path(RATES, SITES, KNOTS, LENGTHS, times)
     compared = 0
     for phase in range(3, path.n.shape[1], path.n.shape[1] // 5):
-        states, label = oracle.master_path(TWO_STATES, path.x[0, phase, 0], KNOTS, LENGTHS, times, np.ones(1))
+        states, label = master.path(TWO_STATES, path.x[0, phase, 0], KNOTS, LENGTHS, times, np.ones(1))
         for x, n, state, t in zip(path.x, path.n, states, times, strict=True):
             site = label + np.interp(t, KNOTS, LENGTHS)
             there = np.abs(np.subtract.outer(x[phase], site)) < 1e-9
@@ -223,8 +219,44 @@ def test_moments_are_the_closure():
 @pytest.mark.parametrize("u", [-4, -1, 1])
 def test_many_states_hold_two(u):
     force = [lambda x: np.stack([0 * x, x], axis=1)]
-    cycle, steady = oracle.master_steady(TWO_STATES, u * PHI, force, sites=6), oracle.steady(RATES, u * PHI, SITES)
+    cycle, steady = master.steady(TWO_STATES, u * PHI, force, sites=6), oracle.steady(RATES, u * PHI, SITES)
     assert cycle.averages[0] * SITES / P0 == pytest.approx(steady.moments[1] / P0, abs=1e-8)
     assert cycle.states[1] * SITES == pytest.approx(steady.moments[0], abs=1e-7)
-    rest = oracle.master_isometric(TWO_STATES, force)
+    rest = master.isometric(TWO_STATES, force)
     assert rest.averages[0] * SITES == pytest.approx(P0, rel=1e-12)
+
+
+def test_power_stroke_balances_in_detail():
+    """Round the cycle the rates' ratios give e^{G_ATP}; each pair gives the difference of its energies; attachment ends inside a period."""
+    stroke = master.PowerStroke()
+    x = np.linspace(-18, 18, 361)
+    R, U = stroke.generator(x), stroke.energies(x)
+    forward, backward = R[:, [0, 1, 2], [1, 2, 0]], R[:, [1, 2, 0], [0, 1, 2]]
+    np.testing.assert_allclose(np.log(forward / backward).sum(1), stroke.G_ATP, atol=1e-12)
+    np.testing.assert_allclose(np.log(forward / backward)[:, :2], -np.diff(U, axis=1), atol=1e-12)
+    np.testing.assert_allclose(R.sum(-1), 0, atol=1e-10)
+    assert R[[0, -1], 0, 1:].max() < 1e-8
+    # The force in each state is the slope of its energy.
+    np.testing.assert_allclose(np.gradient(U, x, axis=0)[1:-1] * stroke.kT, stroke.force(x)[1:-1], atol=1e-9)
+
+
+def test_power_stroke_without_drive_is_in_equilibrium():
+    """G_ATP = 0: Boltzmann's fractions at every phase, no ATP, no work; with ATP it shortens against a load."""
+    idle = master.PowerStroke(G_ATP=0.0)
+    rest = master.isometric(idle.scheme(), [idle.force, idle.ATP])
+    x = np.linspace(-18, 18, 20001)
+    boltzmann = np.exp(-idle.energies(x))
+    boltzmann /= boltzmann.sum(1, keepdims=True)
+    np.testing.assert_allclose(rest.states, np.trapezoid(boltzmann, x, axis=0) / 36, atol=1e-7)
+    assert rest.averages[0] == pytest.approx(np.trapezoid((boltzmann * idle.force(x)).sum(1), x) / 36, abs=1e-6)
+    assert abs(rest.averages[1]) < 1e-10
+    assert master.steady(idle.scheme(), -500.0, [idle.force], tol=1e-8).averages[0] < 0
+    stroke = master.PowerStroke()
+    moving = master.steady(stroke.scheme(), -500.0, [stroke.force, stroke.ATP], tol=1e-8)
+    work, fuel = 500 * moving.averages[0], moving.averages[1] * stroke.G_ATP * stroke.kT
+    assert 0.2 * fuel < work < fuel
+    # One turn of the cycle is one ATP: attached heads come through state 1 and leave through state 2.
+    through = [lambda x: np.stack([stroke.generator(x)[:, 0, 1], -stroke.generator(x)[:, 1, 0], 0 * x], -1)]
+    assert master.steady(stroke.scheme(), -500.0, through, tol=1e-10).averages[0] == pytest.approx(
+        moving.averages[1], rel=1e-6
+    )
