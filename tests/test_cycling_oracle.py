@@ -216,6 +216,14 @@ def test_moments_are_the_closure():
     np.testing.assert_allclose(end, np.exp(-0.7) * 2 * np.array([1, 14.0, 14.0**2 + 4]), rtol=1e-8)
 
 
+def test_moments_at_rest_as_others_have_them():
+    """The closure's own isometric state, ξ = x/h: an independent implementation of Zahalak (1981) starts from 0.684, 0.438, 0.322."""
+    end = oracle.moments(oracle.huxley(h=1.0), [0, 2], [0, 0], [2.0])[0]
+    np.testing.assert_allclose(end, [0.684, 0.438, 0.322], rtol=0, atol=5e-4)
+    # A Gaussian is not Huxley's n = α on [0, h]: the closure's isometric force is 7.7 % off.
+    assert end[1] / (ALPHA / 2) == pytest.approx(1.077, abs=1e-3)
+
+
 @pytest.mark.parametrize("u", [-4, -1, 1])
 def test_many_states_hold_two(u):
     force = [lambda x: np.stack([0 * x, x], axis=1)]
