@@ -84,6 +84,7 @@ class Reduced(AbstractPointLevel):
                 )
             need_memory(self, 3.0 * start.nx * self.n)
             return
+        assert start.x is not None
         given = np.shape(start.x)[-2] if np.ndim(start.x) > 1 else np.shape(start.x)[0]
         if self.n not in (None, given):
             raise InputError(

@@ -18,7 +18,7 @@ from ..drive import Length, QuasiStatic, at
 from ..macro import Motion
 from ..model import Momentum, scheme_of
 from ..numerics import small
-from ..population import AbstractCyclingPopulation, Flux, energies, inertia
+from ..population import AbstractCyclingPopulation, energies, inertia
 from ..types import Array, Float, PyTree
 from .integrate import Outcome, Problem, Record, State, field, refresh, weakest
 
@@ -78,7 +78,8 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
 
 
 def _record(problem: Problem, state: State) -> Record:
-    model, population, drive = problem.model, problem.population, problem.drive
+    model, drive = problem.model, problem.drive
+    population: Any = problem.population
     motion, z = state.motion, state.still
     y, v = macro.prescribe(drive, state.t, motion.y, motion.v)
     q, _, _ = macro.kinematics(model, y, v)

@@ -73,8 +73,8 @@ class Heads(AbstractCyclingPopulation):
         spacing, first = scheme.spacing, scheme.detached
         shift = self.shift(bridge, z, q)
         path = jnp.maximum(jnp.abs(self.velocity(bridge, z, q, u)) * dt, 1e-9 * spacing)
-        allowed = 1.0 - jnp.eye(scheme.states)
-        allowed = allowed.at[:first, first:].multiply(r)
+        allowed = jnp.ones((scheme.states, scheme.states)) - jnp.eye(scheme.states)
+        allowed = jnp.asarray(allowed).at[:first, first:].multiply(r)
         mean = lambda x: box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints) * allowed
         pool = scheme.availability is Availability.POOL
         edges = jnp.linspace(*map(jnp.asarray, scheme.zone), _BINS + 1)

@@ -23,7 +23,6 @@ from ..numerics.hazards import box_mean, exchange_pair, phis
 from ..types import Array, Float
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
 
-
 _THIN = 1e-9  # of what a phase stands for: the least on one side of a cut
 
 
@@ -225,7 +224,9 @@ class _Book:
     def __init__(self, shares, scheme, energy):
         self.shares, self.energy, self.first = shares, energy, scheme.detached
         self.atp = atp_matrix(scheme)
-        self.sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
+        self.sums: dict[str, Array] = dict.fromkeys(
+            ("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(())
+        )
 
     def count(self, i: int, j: int, amount: Array) -> None:
         """`amount` (J, K, 2) of each node's heads went from state i to j."""
