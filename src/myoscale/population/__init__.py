@@ -3,6 +3,7 @@
 from .base import AbstractPopulation, Measure, energies, inertia, local
 from .density import Density
 from .cycling import AbstractCyclingPopulation, Flux
+from .distribution import Distribution
 from .ensemble import Ensemble
 from .heads import Heads
 from .moments import Moments
@@ -12,6 +13,7 @@ __all__ = [
     "AbstractCyclingPopulation",
     "AbstractPopulation",
     "Density",
+    "Distribution",
     "Ensemble",
     "Flux",
     "Heads",
