@@ -28,7 +28,7 @@ _EMPTY = 1e-13  # of the zone's width: less is attached nowhere in particular
 _NARROW = 1e-4  # of the zone's width, the least standard deviation
 _CELLS = 8  # of the nodes, in one width of the zone
 _WINDOW = 12.0  # widths of the zone that the nodes cover
-_SETTLE = 64  # steps to the isometric force
+_SETTLE = 200  # steps to the isometric force
 _QUICK = 0.4  # of the fastest rate's time, such a step
 
 
@@ -40,7 +40,7 @@ class Closed(NamedTuple):
     moments: Float[Array, "A 3"]  # Q_λ in label coordinates
     d: Float[Array, " D"]
     nodes: Fractions
-    scale: Float[Array, ""]  # force that errors are measured by
+    scale: Float[Array, ""]  # the isometric force, by which errors are measured
     error: Float[Array, ""]  # greatest so far, infinite where the moments belong to no distribution
 
 
@@ -123,14 +123,13 @@ class Distribution(AbstractCyclingPopulation):
         still, q, u, dt, r = jax.lax.stop_gradient((z, q, u, dt, r))
         watch = Watch(bridge)
         nodes, right = watch.exchange(still.nodes, q, u, dt, r)
-        scale = jnp.maximum(still.scale, jnp.abs(right))
         labels, w = self.attached(bridge, still)
-        error = jnp.abs(pull(bridge, labels + self.shift(bridge, still, q), w) - right) / jnp.maximum(scale, 1e-300)
+        error = jnp.abs(jnp.sum(pulls(bridge, labels + self.shift(bridge, still, q), w)) - right) / jnp.maximum(still.scale, 1e-300)
         mass, first, second = still.moments.T
         empty = _EMPTY * width(bridge.cycling)
         possible = (mass > -empty) & ((mass < empty) | (mass * second > first**2))
         error = jnp.where(jnp.all(possible) & jnp.isfinite(error), error, jnp.inf)
-        return z._replace(nodes=nodes, scale=scale, error=jnp.maximum(still.error, error))
+        return z._replace(nodes=nodes, error=jnp.maximum(still.error, error))
 
     def closure_error(self, z):
         """Greatest error of force so far."""
@@ -213,11 +212,11 @@ def _integrate(scheme, moments, d, velocity, dt, r):
     return after, flows, d
 
 
-def pull(bridge, x: Float[Array, " K"], w: Float[Array, "A K"]) -> Array:
-    """∫∂W/∂x dμ, per head."""
+def pulls(bridge, x: Float[Array, " K"], w: Float[Array, "A K"]) -> Float[Array, "K A"]:
+    """w ∂W/∂x, whose sum is the force of a head on average."""
     first = bridge.cycling.detached
     slopes = jax.vmap(jax.jacfwd(lambda x: bridge.cycling.energies(bridge, x)[first:]))(x)
-    return jnp.sum(w * slopes.T)
+    return w.T * slopes
 
 
 class Watch:
@@ -239,18 +238,22 @@ class Watch:
     def exchange(self, z, q, u, dt, r) -> tuple[Fractions, Array]:
         """The nodes after an exchange, and their force."""
         z, _ = self.nodes.exchange(self.bridge, z, q, u, dt, r * self.offer, None)
+        return z, jnp.sum(self._pulls(z, q))
+
+    def _pulls(self, z, q) -> Array:
         labels, w = self.nodes.attached(self.bridge, z)
-        return z, self.share * pull(self.bridge, labels + self.nodes.shift(self.bridge, z, q), w)
+        return self.share * pulls(self.bridge, labels + self.nodes.shift(self.bridge, z, q), w)
 
     def isometric(self, q) -> Array:
-        """The force at rest and full activation."""
+        """The force at rest and full activation; a quarter of what heads pull, signs left out, where most of it cancels."""
         scheme, zero = self.bridge.cycling, jnp.zeros(())
         x = scheme.zone[0] + width(scheme) * jnp.linspace(-1.0, 2.0, 31)
         quickest = jnp.max(-jax.vmap(lambda x: jnp.diagonal(scheme.generator(x)))(x))
         dt = _QUICK / jnp.maximum(quickest, 1e-300)
         step = lambda z, _: (self.exchange(z, q, jnp.zeros_like(q), dt, zero + 1.0)[0], None)
         z, _ = jax.lax.scan(step, self.start(q, None, zero), None, length=_SETTLE)
-        return jnp.abs(self.exchange(z, q, jnp.zeros_like(q), zero, zero)[1])
+        pulls = self._pulls(z, q)
+        return jnp.maximum(jnp.abs(jnp.sum(pulls)), jnp.sum(jnp.abs(pulls)) / 4)
 
 
 class _Window(AbstractCycling):
