@@ -25,6 +25,7 @@ from .numerics import chebyshev
 from .numerics.blocks import block_map
 from .population import AbstractPopulation, Density, Ensemble, Measure, Moments
 from .population.density import Cells
+from .population.distribution import TRUST
 from .population.ensemble import Particles
 from .population.moments import Spread
 from .types import Array, Float, PyTree, concrete, float64
@@ -87,7 +88,9 @@ class Cycling:
 
     **Attributes:** `energy_in`, `energy_out` (T,): put into the bridges and taken out of them since t = 0, elastic and kinetic, all heads
     together; per head at each point (T, P): `attachments`, `detachments`, `atp` (molecules split), `lost` (attached heads that were
-    carried out of the window and counted as detached) since t = 0, and `attached`, the share of heads attached now.
+    carried out of the window and counted as detached) since t = 0, and `attached`, the share of heads attached now. Of `MomentClosure`
+    alone: `closure_error`, the greatest error of the force until then, estimated by the closure itself; 1 is the isometric force, or
+    the greatest so far if that is more, and ∞ says that its moments belong to no distribution.
     """
 
     energy_in: Array
@@ -97,6 +100,12 @@ class Cycling:
     atp: Array
     lost: Array
     attached: Array
+    closure_error: Array | None = None
+
+    @property
+    def trusted(self) -> Array | None:
+        """Whether the closure can be trusted until each saved time, (T,); None of levels without one."""
+        return None if self.closure_error is None else (self.closure_error <= TRUST).all(axis=1)
 
 
 @dataclasses.dataclass(frozen=True)

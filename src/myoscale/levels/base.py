@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from .. import macro
 from ..citations import Citation
 from ..errors import InputError
-from ..model import AbstractLaw, Model, Start
+from ..model import AbstractCycling, AbstractLaw, Model, Start
 from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
@@ -34,7 +34,7 @@ class AbstractLevel(eqx.Module):
     def check(self, start: Start) -> None:
         """Raise `InputError` if the level cannot represent this start."""
 
-    def check_cycling(self, start: Start) -> None:
+    def check_cycling(self, start: Start, scheme: AbstractCycling) -> None:
         """Raise `InputError` if the level cannot represent bridges that attach and detach."""
         raise InputError(
             f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced."

@@ -48,7 +48,7 @@ class Characteristics(AbstractPointLevel):
         """The mean-field limit, and the rules."""
         return (PLUNDER_SIMEON_2023, *GAUSS_RULES)
 
-    def check_cycling(self, start):
+    def check_cycling(self, start, scheme):
         """Memory for the nodes."""
         need_memory(self, 40.0 * self.nodes)
 

@@ -61,7 +61,7 @@ class Kinetic(AbstractLevel):
         across = (MCCORQUODALE_COLELLA_2011,) if start.nx > 1 else ()
         return (PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997, *across)
 
-    def check_cycling(self, start):
+    def check_cycling(self, start, scheme):
         """Memory for the cells."""
         need_memory(self, 40.0 * self.cells)
 

@@ -63,7 +63,7 @@ class Reduced(AbstractPointLevel):
         sobol = self.sampling is Sampling.SOBOL and isinstance(start.x, AbstractLaw)
         return (PLUNDER_SIMEON_2023, *((ROSENBLATT_1952, *SOBOL_POINTS) if sobol else ()))
 
-    def check_cycling(self, start):
+    def check_cycling(self, start, scheme):
         """A number of heads, drawn at random."""
         if self.n is None or self.sampling is not Sampling.RANDOM:
             raise InputError(

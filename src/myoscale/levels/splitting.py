@@ -38,17 +38,23 @@ class Tally(NamedTuple):
     atp: Float[Array, " P"]
     lost: Float[Array, " P"]
     attached: Float[Array, " P"]  # share of heads attached now
+    closure_error: Float[Array, " P"] | None = None  # of a closure, so far
 
 
 def no_tally(model, population, z: PyTree) -> Tally:
     """At the start."""
     zeros = jnp.zeros(model.tissue.heads.shape[0])
-    return Tally(jnp.zeros(()), jnp.zeros(()), zeros, zeros, zeros, zeros, share_attached(model, population, z))
+    return Tally(jnp.zeros(()), jnp.zeros(()), zeros, zeros, zeros, zeros, share_attached(model, population, z), closure_error(model, population, z))
 
 
 def share_attached(model, population, z: PyTree) -> Float[Array, " P"]:
     """The share of heads attached at each point."""
     return macro.over_points(model, lambda bridge, z: jnp.sum(population.attached(bridge, z)[1]), z)
+
+
+def closure_error(model, population, z: PyTree) -> Float[Array, " P"] | None:
+    """What a closure says about itself at each point."""
+    return macro.over_points(model, lambda bridge, z: population.closure_error(z), z)
 
 
 def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""]) -> Outcome:
@@ -214,6 +220,7 @@ def _exchange(problem: Problem, state: State, h: Array) -> State:
         atp=state.tally.atp + flux.atp,
         lost=state.tally.lost + flux.lost,
         attached=share_attached(model, population, after),
+        closure_error=closure_error(model, population, after),
     )
     return state._replace(motion=motion._replace(v=v), still=after, tally=tally, step=state.step + 1)
 

@@ -1,8 +1,9 @@
-"""Representations of the bridge population at one point: points, a density, a few moments."""
+"""Representations of the bridge population at one point: points, a density, a few moments; and of bridges that attach and detach."""
 
 from .base import AbstractPopulation, Measure, energies, inertia, local
 from .cycling import AbstractCyclingPopulation, Flux
 from .density import Density
+from .distribution import Distribution
 from .ensemble import Ensemble
 from .heads import Heads
 from .moments import Moments
@@ -12,6 +13,7 @@ __all__ = [
     "AbstractCyclingPopulation",
     "AbstractPopulation",
     "Density",
+    "Distribution",
     "Ensemble",
     "Flux",
     "Heads",

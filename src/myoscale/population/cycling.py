@@ -57,6 +57,10 @@ class AbstractCyclingPopulation(AbstractPopulation):
     def summary(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> PyTree:
         """What is kept of z at a saved time."""
 
+    def closure_error(self, z: PyTree) -> Array | None:
+        """Of a closure, the error of its force so far, as it sees it itself (1 is the isometric force); None of what closes nothing."""
+        return None
+
     def shift(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Float[Array, ""]:
         """S(q), by which every label has moved since the start."""
         return mechanics.extension(bridge, z.c, q, z.s)[0]

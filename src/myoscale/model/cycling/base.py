@@ -59,7 +59,8 @@ class AbstractCycling(eqx.Module):
     """A cycling scheme: `spacing`, `momentum`, `availability`, `zone`, and the method `generator`.
 
     Class variables: `detached` and `attached`, numbers of states; `atp`, molecules split by each transition {(i, j): number}
-    (negative where one is made); `cites`.
+    (negative where one is made); `cites`; `degree`, of rates that are
+    polynomials between breakpoints, None for others.
     """
 
     spacing: eqx.AbstractVar[Scalar]  # ℓ_b
@@ -70,6 +71,7 @@ class AbstractCycling(eqx.Module):
     attached: ClassVar[int] = 1
     atp: ClassVar[dict[tuple[int, int], float]] = {(1, 0): 1.0}
     cites: ClassVar[tuple[Citation, ...]] = ()
+    degree: ClassVar[int | None] = None
 
     @property
     def states(self) -> int:
