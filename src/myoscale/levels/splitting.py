@@ -237,8 +237,10 @@ def _kinetic(problem, y, v, before, after, gained):
         return jnp.zeros(()), jnp.zeros(()), v
     brought = model.tissue.assemble(y, gained)
     held = drive.indices(y.size) if isinstance(drive, Length) else ()
+    scheme = scheme_of(model.bridge)
+    assert scheme is not None
     if (
-        scheme_of(model.bridge).momentum is Momentum.COMOVING or len(held) == y.size
+        scheme.momentum is Momentum.COMOVING or len(held) == y.size
     ):  # what holds the motion takes them along
         taken = model.tissue.assemble(y, before - after + gained)
         return 0.5 * v @ brought @ v, 0.5 * v @ taken @ v, v

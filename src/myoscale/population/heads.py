@@ -85,7 +85,7 @@ class Heads(AbstractCyclingPopulation):
             x, state = heads
             if not pool:
                 return jnp.take_along_axis(mean(x), state[:, None, None], axis=1)[:, 0]
-            everywhere = mean(x).at[:, :first, first:].set(jnp.broadcast_to(table[-1] * r, (x.size, *table.shape[1:])))
+            everywhere = jnp.asarray(mean(x)).at[:, :first, first:].set(jnp.broadcast_to(table[-1] * r, (x.size, *table.shape[1:])))
             return jnp.take_along_axis(everywhere, state[:, None, None], axis=1)[:, 0]
 
         def jump(key, heads, target):
