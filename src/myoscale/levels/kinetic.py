@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..model import scheme_of
 from ..population import Density, Sites
 from ..types import Scalar, float64
-from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_law, need_memory
+from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_law, need_memory, periods_and_span
 
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
@@ -33,7 +33,7 @@ class Kinetic(AbstractLevel):
 
     cells: int = eqx.field(static=True)
     window: Scalar = 7.0
-    sites: int | None = eqx.field(static=True, default=None)
+    sites: float | None = eqx.field(static=True, default=None)
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -87,8 +87,8 @@ class Kinetic(AbstractLevel):
     def begin(self, model, start, q, key, seed):
         """Cell masses of the law, the same at every point; or the shares attached of cycling bridges."""
         if scheme_of(model.bridge) is not None:
-            periods = self.sites or 1
-            return begin_cycling(Sites(-(-int(self.cells) // periods), periods), model, start, q)
+            periods, span = periods_and_span(self)
+            return begin_cycling(Sites(-(-int(self.cells) // periods), periods, 1, span), model, start, q)
         population = Density(int(self.cells))
         z, _ = population.start(need_law(self, start, _REMEDY), self.window)
         return population, jax.tree.map(lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape)), z)

@@ -28,13 +28,14 @@ def complete(level: Any, model: Model) -> Any:
         raise InputError(
             f"Expected {level.label} with sites=… inside jit, grad or vmap. Received none: give a number of sites."
         )
-    return dataclasses.replace(level, sites=reach(model, scheme))
+    return dataclasses.replace(level, sites=reach(scheme))
 
 
-def reach(model: Model, scheme: AbstractCycling) -> int:
-    """Sites in a row that a head attached at one end of the zone usually lets go before it has passed."""
+def reach(scheme: AbstractCycling) -> float:
+    """Sites in a row, or the part of one, that a head attached at one end of the zone usually lets go before it has passed."""
     low, high = (np.asarray(end, float) for end in scheme.zone)
-    return int(np.clip(np.ceil(np.max(_REACH * (high - low) / np.asarray(scheme.spacing, float))), 1, 64))
+    sites = np.max(_REACH * (high - low) / np.asarray(scheme.spacing, float))
+    return float(sites if sites < 1 else min(np.ceil(sites), 64))
 
 
 def fastest(model: Model) -> float:
