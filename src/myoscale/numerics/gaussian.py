@@ -56,7 +56,9 @@ class Pieces:
             cuts = jnp.sort(jnp.concatenate([jnp.asarray(_CUTS), jnp.clip(edges, _CUTS[0], _CUTS[-1])]))
             z, w = _rule(cuts, _ORDER)
             w = w * jnp.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-            z0, z1, z2 = jnp.einsum("k,kl,kij->lij", w, z[:, None] ** jnp.arange(3)[None], self.rate(mean + std * z + shift))
+            z0, z1, z2 = jnp.einsum(
+                "k,kl,kij->lij", w, z[:, None] ** jnp.arange(3)[None], self.rate(mean + std * z + shift)
+            )
         else:
             z0, z1, z2 = self._closed(edges, (mean + shift - self.centre) / self.half, std / self.half)
         return jnp.stack([z0, mean * z0 + std * z1, mean**2 * z0 + 2 * mean * std * z1 + std**2 * z2])
