@@ -51,10 +51,12 @@ def main(figure: str | None = None) -> None:
         model = ms.Model(ms.SpringMass(mass=1.0, stiffness=0.0), bridge)
         for name, (activation, steps) in cases().items():
             t1 = sum(step.duration for step in steps)
-            run = lambda level: ms.solve(
-                model, level, ms.Start(0.0), t1=t1, drive=Protocol(steps, activation=activation), save=101
+            drive = Protocol(steps, activation=activation)
+            closed, fine = (
+                ms.solve(model, level, ms.Start(0.0), t1=t1, drive=drive, save=101)
+                for level in (ms.MomentClosure(dt=STEP), ms.Kinetic(24 * 24, sites=1, dt=STEP))
             )
-            closed, fine = run(ms.MomentClosure(dt=STEP)), run(ms.Kinetic(24 * 24, sites=1, dt=STEP))
+            assert closed.cycling is not None
             error = np.maximum.accumulate(np.abs(closed.force - fine.force)[:, 0, 0] / P0)
             trusted, estimate = closed.cycling.trusted, closed.cycling.closure_error[:, 0]
             up = int(np.argmin(trusted)) if not trusted.all() else None

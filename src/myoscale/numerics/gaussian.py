@@ -4,6 +4,7 @@ Rates that are polynomials between their breakpoints: in closed form, from the e
 pieces between breakpoints. Either way a kink or a jump costs no accuracy.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -77,5 +78,5 @@ class Pieces:
         total = 0.0
         for m in range(self.degree + 1):
             total = total + jnp.einsum("lk,kij->lij", jnp.stack(level[:3]), self.coefficients[:, m])
-            level = [a * this + b * after for this, after in zip(level[:-1], level[1:], strict=True)]
+            level = [a * this + b * after for this, after in itertools.pairwise(level)]
         return jnp.asarray(total)
