@@ -4,6 +4,7 @@ Rates that are polynomials between their breakpoints: in closed form, from the e
 pieces between breakpoints. Either way a kink or a jump costs no accuracy.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -56,7 +57,9 @@ class Pieces:
             cuts = jnp.sort(jnp.concatenate([jnp.asarray(_CUTS), jnp.clip(edges, _CUTS[0], _CUTS[-1])]))
             z, w = _rule(cuts, _ORDER)
             w = w * jnp.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-            z0, z1, z2 = jnp.einsum("k,kl,kij->lij", w, z[:, None] ** jnp.arange(3)[None], self.rate(mean + std * z + shift))
+            z0, z1, z2 = jnp.einsum(
+                "k,kl,kij->lij", w, z[:, None] ** jnp.arange(3)[None], self.rate(mean + std * z + shift)
+            )
         else:
             z0, z1, z2 = self._closed(edges, (mean + shift - self.centre) / self.half, std / self.half)
         return jnp.stack([z0, mean * z0 + std * z1, mean**2 * z0 + 2 * mean * std * z1 + std**2 * z2])
@@ -75,5 +78,5 @@ class Pieces:
         total = 0.0
         for m in range(self.degree + 1):
             total = total + jnp.einsum("lk,kij->lij", jnp.stack(level[:3]), self.coefficients[:, m])
-            level = [a * this + b * after for this, after in zip(level[:-1], level[1:], strict=True)]
+            level = [a * this + b * after for this, after in itertools.pairwise(level)]
         return jnp.asarray(total)

@@ -21,13 +21,13 @@ from ..types import Array, Float, Scalar
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
 from .sites import Fractions, Sites
 
-TRUST = 0.03  # error of force at which the closure is no longer to be trusted
+TRUST = 0.025  # error of force at which the closure is no longer to be trusted
 
 _PARTS = 2  # Runge–Kutta steps within an exchange
 _EMPTY = 1e-13  # of the zone's width: less is attached nowhere in particular
 _NARROW = 1e-4  # of the zone's width, the least standard deviation
-_CELLS = 8  # of the nodes, in one width of the zone
-_WINDOW = 12.0  # widths of the zone that the nodes cover
+_CELLS = 12  # of the nodes, in one width of the zone
+_WINDOW = 10.0  # widths of the zone that the nodes cover
 _SETTLE = 200  # steps to the isometric force
 _QUICK = 0.4  # of the fastest rate's time, such a step
 
@@ -77,7 +77,9 @@ class Distribution(AbstractCyclingPopulation):
         zeta, w = hermite(self.nodes, 1)
         mean, std = gaussian(bridge.cycling, z.moments)
         labels = mean[:, None] + std[:, None] * zeta[:, 0][None]
-        share = jnp.diag(jnp.ones(mean.size))[:, :, None] * (z.moments[:, 0, None] / bridge.cycling.spacing * w[None])[None]
+        share = (
+            jnp.diag(jnp.ones(mean.size))[:, :, None] * (z.moments[:, 0, None] / bridge.cycling.spacing * w[None])[None]
+        )
         return labels.ravel(), share.reshape(mean.size, -1)
 
     def exchange(self, bridge, z, q, u, dt, r, key):
@@ -124,7 +126,9 @@ class Distribution(AbstractCyclingPopulation):
         watch = Watch(bridge)
         nodes, right = watch.exchange(still.nodes, q, u, dt, r)
         labels, w = self.attached(bridge, still)
-        error = jnp.abs(jnp.sum(pulls(bridge, labels + self.shift(bridge, still, q), w)) - right) / jnp.maximum(still.scale, 1e-300)
+        error = jnp.abs(jnp.sum(pulls(bridge, labels + self.shift(bridge, still, q), w)) - right) / jnp.maximum(
+            still.scale, 1e-300
+        )
         mass, first, second = still.moments.T
         empty = _EMPTY * width(bridge.cycling)
         possible = (mass > -empty) & ((mass < empty) | (mass * second > first**2))
@@ -262,13 +266,40 @@ class _Window(AbstractCycling):
     spacing: Scalar
     scheme: AbstractCycling
 
-    momentum = property(lambda self: self.scheme.momentum)
-    availability = property(lambda self: self.scheme.availability)
-    detached = property(lambda self: self.scheme.detached)
-    attached = property(lambda self: self.scheme.attached)
-    atp = property(lambda self: self.scheme.atp)
-    zone = property(lambda self: self.scheme.zone)
-    breakpoints = property(lambda self: self.scheme.breakpoints)
+    @property
+    def momentum(self):
+        """The scheme's."""
+        return self.scheme.momentum
+
+    @property
+    def availability(self):
+        """The scheme's."""
+        return self.scheme.availability
+
+    @property
+    def detached(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The scheme's."""
+        return self.scheme.detached
+
+    @property
+    def attached(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The scheme's."""
+        return self.scheme.attached
+
+    @property
+    def atp(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The scheme's."""
+        return self.scheme.atp
+
+    @property
+    def zone(self):
+        """The scheme's."""
+        return self.scheme.zone
+
+    @property
+    def breakpoints(self):
+        """The scheme's."""
+        return self.scheme.breakpoints
 
     def generator(self, x):
         return self.scheme.generator(x)
