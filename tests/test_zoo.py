@@ -24,6 +24,8 @@ from hypothesis.extra.numpy import arrays
 import myoscale as ms
 from myoscale import mechanics, zoo
 from myoscale.model.checks import check_model
+from myoscale.run.check import check_level
+from myoscale.zoo.page import Page
 
 PARTS = [importlib.import_module(m.name) for m in pkgutil.iter_modules(zoo.__path__, "myoscale.zoo.")]
 
@@ -32,7 +34,7 @@ PARTS = [importlib.import_module(m.name) for m in pkgutil.iter_modules(zoo.__pat
 
 
 def test_every_page_is_registered():
-    written = {part.PAGE.name for part in PARTS if hasattr(part, "PAGE")}
+    written = {page.name for part in PARTS for page in vars(part).values() if isinstance(page, Page)}
     assert written == set(zoo.names()) and len(written) == len(zoo.names()) >= 8
 
 
@@ -42,7 +44,7 @@ def test_problems_can_be_run(name):
     with jax.enable_x64(True):
         check_model(problem.model, problem.start)
         for level in problem.levels:
-            level.check(problem.start)
+            check_level(level, problem.model, problem.start)
     assert problem.t1 > 0 and len(problem.levels) >= 2
     assert problem.name == name and re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
     assert problem.title and "\n" not in problem.title and "theory.md" in problem.source
@@ -72,6 +74,8 @@ def test_sizes_that_do_not_exist_are_refused():
             build(size=4)
     with pytest.raises(ms.InputError, match="one element or more"):
         zoo.chain(elements=0)
+    with pytest.raises(ms.InputError, match="one element or more"):
+        zoo.huxley_chain(elements=0)
 
 
 def test_the_zoo_opens_when_asked_for():
@@ -172,6 +176,9 @@ BY_HAND = {
     "bent": lambda x, q: 1 / (1 + 3 * 0.15 * x**2),
     "linear": lambda x, q: -np.ones_like(x),
     "chain": lambda x, q: -np.ones_like(x),
+    "huxley": lambda x, q: np.ones_like(x),
+    "huxley-chain": lambda x, q: np.ones_like(x),
+    "power-stroke": lambda x, q: np.ones_like(x),
 }
 
 

@@ -106,10 +106,8 @@ PLUNDER_SIMEON_2023 = Citation(
     doi="10.3934/krm.2023012",
 )
 
-# Methods
-
 HUXLEY_1957 = Citation(
-    key="Huxley1957",
+    key="huxley1957muscle",
     kind="article",
     author="Huxley, Andrew F.",
     title="Muscle structure and theories of contraction",
@@ -120,7 +118,7 @@ HUXLEY_1957 = Citation(
     doi="10.1016/S0096-4174(18)30128-8",
 )
 ZAHALAK_1981 = Citation(
-    key="Zahalak1981",
+    key="zahalak1981distribution",
     kind="article",
     author="Zahalak, George I.",
     title="A distribution-moment approximation for kinetic theories of muscular contraction",
@@ -130,6 +128,21 @@ ZAHALAK_1981 = Citation(
     year="1981",
     doi="10.1016/0025-5564(81)90014-6",
 )
+DUKE_1999 = Citation(
+    key="duke1999molecular",
+    kind="article",
+    author="Duke, T. A. J.",
+    title="Molecular model of muscle contraction",
+    journal="Proceedings of the National Academy of Sciences",
+    volume="96",
+    number="6",
+    pages="2770--2775",
+    year="1999",
+    doi="10.1073/pnas.96.6.2770",
+)
+
+# Methods
+
 PRINCE_DORMAND_1981 = Citation(
     key="prince1981high",
     kind="article",

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _SPEC = "reduced|characteristics|kinetic|moments[:SIZE][,field=value]"
 # Of the zoo, which would wait for JAX.
-PROBLEMS = ("linear", "linear-matrix", "onion", "singular", "bent", "element", "element-polar", "chain")
+PROBLEMS = (
+    *("linear", "linear-matrix", "onion", "singular", "bent", "element", "element-polar", "chain"),
+    *("huxley", "huxley-chain", "power-stroke"),
+)
 
 _EPILOG = """\b
 Begin:

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import math
 import re
+import typing
 from typing import Any
 
 from ..errors import InputError, nearest
@@ -71,7 +72,7 @@ def level_spec(level: AbstractLevel) -> str:
 
 
 def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_size: bool) -> Any:
-    """A field's value, of the kind that its default has; sizes are whole numbers."""
+    """A field's value, of the kind that its default or its annotation has; sizes are whole numbers."""
     if isinstance(field.default, enum.Enum):
         choices = [str(choice.value) for choice in type(field.default)]
         if text.lower() not in choices:
@@ -81,7 +82,7 @@ def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_si
         value = float(text)
     except ValueError:
         value = math.nan
-    whole = is_size or isinstance(field.default, int)
+    whole = is_size or isinstance(field.default, int) or int in typing.get_args(field.type)
     if not math.isfinite(value) or (whole and value != int(value)):
         wanted = "a whole number" if whole else "a number"
         raise InputError(

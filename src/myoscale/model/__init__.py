@@ -1,7 +1,16 @@
 """What the user declares: bridges, tissues (abstract), laws, the start. Declares much, computes little."""
 
 from .bridge import AbstractBridge, Stacked
-from .cycling import AbstractCycling, Availability, Huxley1957, Momentum, Zahalak1981, scheme_of
+from .cycling import (
+    AbstractCycling,
+    Availability,
+    Duke1999,
+    Huxley1957,
+    Momentum,
+    Zahalak1981,
+    generator_of,
+    scheme_of,
+)
 from .laws import AbstractLaw, Mixture, MultivariateNormal, Normal, Tabulated, Uniform
 from .scenario import Model, Start
 from .tissue import AbstractTissue
@@ -12,6 +21,7 @@ __all__ = [
     "AbstractLaw",
     "AbstractTissue",
     "Availability",
+    "Duke1999",
     "Huxley1957",
     "Mixture",
     "Model",
@@ -23,5 +33,6 @@ __all__ = [
     "Tabulated",
     "Uniform",
     "Zahalak1981",
+    "generator_of",
     "scheme_of",
 ]

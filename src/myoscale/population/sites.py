@@ -210,9 +210,9 @@ class Sites(AbstractCyclingPopulation):
         rate = box_mean(generator, centre - width / 2, centre + width / 2, scheme.breakpoints)
         if scheme.balanced(bridge, jnp.zeros(())) is None:
             return rate
-        ratio = jnp.exp(-jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x))[:, :, None]
-        forth = rate * jnp.triu(jnp.ones((scheme.states, scheme.states)), 1)
-        return forth + jnp.swapaxes(forth * ratio, -1, -2)
+        # Both directions are averaged together and shared out where the node is: the balance is exact, and no rate runs away.
+        forth = jax.nn.sigmoid(jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x))[:, :, None]
+        return (rate + jnp.swapaxes(rate, -1, -2)) * forth
 
     def summary(self, bridge, z, q):
         """Nodes in order of extension."""

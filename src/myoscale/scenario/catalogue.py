@@ -11,17 +11,26 @@ import equinox as eqx
 from .. import drive, model, protocol, tissue, zoo
 from ..drive import AbstractDrive, AbstractSignal
 from ..errors import InputError
-from ..model import AbstractBridge, AbstractLaw, AbstractTissue
+from ..model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractTissue
 from ..protocol import AbstractStep
 from ..tissue import AbstractKinematics
 
-KINDS = (AbstractTissue, AbstractBridge, AbstractLaw, AbstractDrive, AbstractStep, AbstractSignal, AbstractKinematics)
+KINDS = (
+    AbstractTissue,
+    AbstractBridge,
+    AbstractCycling,
+    AbstractLaw,
+    AbstractDrive,
+    AbstractStep,
+    AbstractSignal,
+    AbstractKinematics,
+)
 
 
 class Catalogue:
     """Names of classes, by what they are.
 
-    **Arguments:** `module`, a Python file whose bridges, tissues, laws, drives and signals can be named too.
+    **Arguments:** `module`, a Python file whose bridges, schemes of cycling, tissues, laws, drives and signals can be named too.
 
     **Raises:** `InputError` if the file cannot be run, defines none, or takes a name that is in use.
     """

@@ -1,6 +1,8 @@
 """From a `Problem` to a TOML text: every number so that it is read back to the same bits, every key with its meaning."""
 
 import dataclasses
+import enum
+import typing
 from typing import Any
 
 import equinox as eqx
@@ -12,13 +14,14 @@ from ..errors import InputError
 from ..fields import resolved, spelled
 from ..levels import AbstractLevel
 from ..levels.spec import level_spec
-from ..model import AbstractLaw, Stacked, Start
+from ..model import AbstractCycling, AbstractLaw, Stacked, Start, scheme_of
 from ..zoo import Problem
 from .catalogue import KINDS, Catalogue
 from .schema import parameters
 from .units import Units
 
 _COLUMN = 40  # where comments begin
+_AN_EXAMPLE = '{ type = "Huxley1957" }'
 _HEAD = {
     "t1": "end of the run [{time}]",
     "save": "how many times to save, evenly, or the times themselves",
@@ -30,6 +33,7 @@ _HEAD = {
 _TABLES = {
     "tissue": "What moves: y, its mass and its passive energy.",
     "bridge": "The cross-bridges: their mass, constraint and energy.",
+    "bridge.cycling": "How they attach and detach.",
     "start": "Where everything begins.",
     "start.x": "The law of the bridges' extension x.",
     "drive": "What is done to the tissue.",
@@ -53,6 +57,7 @@ def text(problem: Problem, catalogue: Catalogue | None = None, *, comments: bool
     writer = _Writer(Units(**problem.units) if problem.units else None, catalogue or Catalogue(), comments)
     writer.head(problem)
     model = problem.model
+    writer.cycling = scheme_of(model.bridge) is not None
     writer.are_lengths = model.tissue.are_lengths
     writer.table("tissue", model.tissue)
     if isinstance(model.bridge, Stacked):
@@ -73,6 +78,7 @@ class _Writer:
 
     def __init__(self, units: Units | None, catalogue: Catalogue, comments: bool):
         self.units, self.catalogue, self.comments, self.are_lengths = units, catalogue, comments, True
+        self.cycling = False
         self.lines: list[str] = []
 
     def head(self, problem: Problem) -> None:
@@ -110,8 +116,10 @@ class _Writer:
             self.line("type", kind.__name__, f"or {', '.join(others)}" if others else "")
         inner = []
         fields = {field.metadata.get("key") or field.name: field.name for field in dataclasses.fields(kind)}
-        for key, (_, default, metadata) in parameters(kind).items():
+        for key, (annotation, default, metadata) in parameters(kind).items():
             part = getattr(value, fields.get(key, key))
+            if isinstance(value, Start) and not self._belongs(key, value):
+                continue
             unit = driven if metadata.get("unit") == "driven" else resolved(metadata.get("unit", ""), self.are_lengths)
             comment = metadata.get("doc", "") + (f" [{self._unit(unit)}]" if unit not in ("", "1") else "")
             if isinstance(part, eqx.Module) or (isinstance(part, tuple) and part and isinstance(part[0], eqx.Module)):
@@ -122,14 +130,14 @@ class _Writer:
                     raise InputError(
                         f"A scenario file cannot hold None for {name}.{key}, whose default is {default!r:.40}: give it a number."
                     )
-                if not (isinstance(value, Start) and isinstance(value.x, AbstractLaw)):  # a law has no weights
-                    self._left_out(key, comment)
+                self._left_out(key, comment, _AN_EXAMPLE if AbstractCycling in typing.get_args(annotation) else "")
             elif callable(part):
                 raise InputError(
                     f"A scenario file cannot hold the Python function in {name}.{key}: use a signal, Ramp, Sine, Series or Polyline."
                 )
             else:
-                self.line(key, part, comment)
+                choices = ", ".join(type(part)) if isinstance(part, enum.StrEnum) else ""
+                self.line(key, part, f"{comment}: {choices}" if choices else comment)
         for path, part, unit in inner:
             for item in part if isinstance(part, tuple) else (part,):
                 self.table(path, item, isinstance(part, tuple), unit)
@@ -144,9 +152,15 @@ class _Writer:
         else:
             self.lines.append(f"{written.ljust(_COLUMN - 2)}  # {comment}")
 
-    def _left_out(self, key: str, comment: str) -> None:
+    def _belongs(self, key: str, start: Start) -> bool:
+        """Whether a key of the start means something: a law has no weights, and only cycling bridges are partly attached."""
+        if key == "weights":
+            return not (self.cycling or isinstance(start.x, AbstractLaw))
+        return key != "attached" or self.cycling or start.attached != 0
+
+    def _left_out(self, key: str, comment: str, example: str = "") -> None:
         if self.comments:
-            self.lines.append(f"# {key} =".ljust(_COLUMN - 2) + f"  # {comment}")
+            self.lines.append(f"# {key} = {example}".rstrip().ljust(_COLUMN - 2) + f"  # {comment}")
 
     def _unit(self, unit: str) -> str:
         return spelled(unit, self.units and dataclasses.asdict(self.units))

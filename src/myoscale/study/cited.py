@@ -18,7 +18,7 @@ from ..citations import (
     Citation,
     software,
 )
-from ..model import AbstractLaw, Stacked, Start
+from ..model import AbstractLaw, Stacked, Start, scheme_of
 from ..run.solve import compressible
 from ..solution import Scenario, Solution
 from ..zoo import Problem
@@ -62,6 +62,8 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
     """One level of one model."""
     bridge = scenario.model.bridge
     yield from (bridge.each if isinstance(bridge, Stacked) else bridge).cites
+    if (scheme := scheme_of(bridge)) is not None:
+        yield from scheme.cites
     yield from scenario.model.tissue.cites
     yield from scenario.level.cites(scenario.start)
     if compressed:

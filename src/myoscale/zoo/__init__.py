@@ -17,6 +17,9 @@ from .element import element
 from .element_polar import PAGE as _element_polar
 from .element_polar import element_polar
 from .exact import LinearExact
+from .huxley import CHAIN_PAGE as _huxley_chain
+from .huxley import PAGE as _huxley
+from .huxley import huxley, huxley_chain
 from .linear import PAGE as _linear
 from .linear import linear
 from .linear_matrix import PAGE as _linear_matrix
@@ -24,11 +27,17 @@ from .linear_matrix import linear_matrix
 from .onion import PAGE as _onion
 from .onion import OnionBridge, onion
 from .page import Problem
+from .power_stroke import PAGE as _power_stroke
+from .power_stroke import power_stroke
 from .singular import PAGE as _singular
 from .singular import SingularBridge, singular
 
 _PAGES = {
-    page.name: page for page in (_linear, _linear_matrix, _onion, _singular, _bent, _element, _element_polar, _chain)
+    page.name: page
+    for page in (
+        *(_linear, _linear_matrix, _onion, _singular, _bent, _element, _element_polar, _chain),
+        *(_huxley, _huxley_chain, _power_stroke),
+    )
 }
 
 __all__ = [
@@ -43,10 +52,13 @@ __all__ = [
     "chain",
     "element",
     "element_polar",
+    "huxley",
+    "huxley_chain",
     "linear",
     "linear_matrix",
     "names",
     "onion",
+    "power_stroke",
     "problem",
     "singular",
 ]

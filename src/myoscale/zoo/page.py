@@ -61,9 +61,12 @@ class Page:
     levels: tuple[AbstractLevel, ...]
     source: str
     exact: Callable[[Model, Start], LinearExact] | None = None
+    drive: AbstractDrive = Free()
+    units: dict[str, str] | None = None
 
     def problem(self, **parameters: Any) -> Problem:
         """The problem, with other `parameters` of `build` than the published ones."""
         model, start = self.build(**parameters)
         exact = None if self.exact is None else self.exact(model, start)
-        return Problem(self.title, model, start, self.t1, self.levels, name=self.name, source=self.source, exact=exact)
+        given = {name: getattr(self, name) for name in ("title", "t1", "levels", "drive", "name", "source", "units")}
+        return Problem(model=model, start=start, exact=exact, **given)

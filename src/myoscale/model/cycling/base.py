@@ -99,7 +99,7 @@ class AbstractCycling(eqx.Module):
     def balanced(self, bridge: AbstractBridge, x: Float[Array, ""]) -> Float[Array, "S S"] | None:
         """log(R_ij/R_ji) at x where the scheme obeys detailed balance (up to what ATP gives), or None where it makes no such claim.
 
-        Populations that average rates over a cell then average R_ij for i < j alone, so that each cell keeps the balance exactly.
+        Populations that average rates over a cell then average R_ij + R_ji, so that each cell keeps the balance exactly.
         """
         return None
 

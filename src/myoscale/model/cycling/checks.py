@@ -67,7 +67,23 @@ def check_cycling(bridge: Any, start: Any, flow: Any) -> None:
             f"Expected attachment in {name} to vanish outside of its zone, {low:g} to {high:g}. Received a rate of "
             f"{attach[outside].max():.3g} at x = {_where(x, (attach == attach[outside].max())[:, None]):g}: widen the zone."
         )
+    _check_balance(bridge, x, rates)
     _check_start(scheme, start)
+
+
+def _check_balance(bridge: Any, x: Any, rates: np.ndarray) -> None:
+    """A scheme that claims detailed balance has it, with the energies of this bridge."""
+    scheme, name = bridge.cycling, type(bridge.cycling).__name__
+    if scheme.balanced(bridge, x[0]) is None:
+        return
+    ratio = np.asarray(jax.vmap(lambda x: scheme.balanced(bridge, x))(x))
+    back = np.swapaxes(rates, -1, -2)
+    wrong = np.abs(rates / (1.0 + np.exp(ratio)) - back / (1.0 + np.exp(-ratio))) > _BALANCE * (rates + back).max((0, 1, 2))
+    if wrong.any():
+        raise InputError(
+            f"Expected {name}.generator to keep the balance that {name}.balanced claims. Received rates that do not at x = {_where(x, wrong):g}: "
+            f"its energies are those of {type(bridge).__name__}, so stiffness must be the same in both."
+        )
 
 
 def _where(x, wrong) -> float:
