@@ -5,12 +5,14 @@ from .density import Density
 from .cycling import AbstractCyclingPopulation, Flux
 from .ensemble import Ensemble
 from .heads import Heads
+from .kept import Attached
 from .moments import Moments
 from .sites import Sites
 
 __all__ = [
     "AbstractCyclingPopulation",
     "AbstractPopulation",
+    "Attached",
     "Density",
     "Ensemble",
     "Flux",

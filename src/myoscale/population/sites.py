@@ -8,7 +8,7 @@ With `order` 1 a phase is a cell and rates are averaged over it (`Kinetic`). Wit
 see rates at a point, save while a breakpoint cuts their panel (`Characteristics`). Rates are also averaged along the path of a step.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,6 +19,7 @@ from ..model import AbstractLaw, Availability
 from ..numerics.hazards import box_mean, exchange_pair, phis
 from ..types import Array, Float
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
+from .kept import attached
 
 
 class Fractions(NamedTuple):
@@ -52,6 +53,8 @@ class Panel(NamedTuple):
 
 class Sites(AbstractCyclingPopulation):
     """`phases` nodes in a period, `order` of them in a panel, at each of `periods` sites."""
+
+    kept: ClassVar[Any] = Profile
 
     phases: int = eqx.field(static=True)
     periods: int = eqx.field(static=True, default=1)
@@ -165,6 +168,14 @@ class Sites(AbstractCyclingPopulation):
         weight = jnp.broadcast_to(self.weights, z.l.shape).ravel()
         weights = self.weights if z.d.shape[1] > 1 else jnp.ones(1)
         return Profile(x[order], z.n.reshape(z.n.shape[0], -1)[:, order], weight[order], z.d @ weights)
+
+    def cells(self, bridge, kept):
+        """Each node's own share of its panel: side by side they fill the window."""
+        ends = jnp.cumsum(kept.weight) * bridge.cycling.spacing
+        ends = jnp.concatenate([jnp.zeros(1), ends])
+        # Nodes are off the middle of their shares, by nothing in the mean over a panel.
+        first = jnp.mean(kept.x - (ends[1:] + ends[:-1]) / 2)
+        return attached(first + ends, kept.x, kept.n * kept.weight[None])
 
 
 class _Book:

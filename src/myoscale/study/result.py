@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from .. import store
+from ..books import Energy
 from ..draw.labels import labels
 from ..errors import InputError
-from ..solution import Energy, Solution
+from ..solution import Solution
 from ..types import Array
 from .distance import Measure
 from .text import study_text

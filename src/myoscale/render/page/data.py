@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ... import draw
-from ...solution import Energy, Solution
+from ...books import Energy
+from ...solution import Solution
 from ...study import Study
 from ...types import Array
 from .numbers import even, plain

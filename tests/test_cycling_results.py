@@ -1,0 +1,117 @@
+"""What results show of bridges that attach and detach: populations, stiffness, files, resumed runs, comparisons, pictures.
+
+Load-bearing: `test_populations_are_the_profile_of_1957` (the closed form of steady shortening, read off the cells that are shown) and
+`test_killed_and_resumed` (the same bits). Two half-sarcomeres in a row, so that nothing is right for one point alone.
+"""
+
+import numpy as np
+import pytest
+from mortal import bits
+
+import myoscale as ms
+from myoscale.drive import Length, Line
+from myoscale.errors import InterruptedRun
+from myoscale.model import Huxley1957, Momentum
+
+H, SPACING, F1, G1, G2, KAPPA = 1.0, 24.0, 43.3, 10.0, 209.0, 2.0
+PHI = (F1 + G1) * H / 2
+ALPHA = F1 / (F1 + G1)
+SCHEME = Huxley1957(spacing=SPACING, h=H, momentum="at_rest")
+BRIDGE = ms.zoo.LinearBridge(mass=0.5, stiffness=KAPPA, gain=1.0, cycling=SCHEME)
+MODEL = ms.Model(ms.SpringMass(mass=1.0, stiffness=0.0), BRIDGE)
+DRIVE = Length(Line(0.0, -PHI, 0.0))
+LEVELS = [ms.Kinetic(480, sites=1, dt=2e-3), ms.Characteristics(480, sites=1, dt=2e-3), ms.Reduced(20_000, dt=2e-3)]
+
+
+def solve(level, **options):
+    return ms.solve(MODEL, level, ms.Start(0.0), **({"t1": 0.4, "drive": DRIVE, "save": 9} | options))
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return {level.name: solve(level) for level in LEVELS}
+
+
+@pytest.fixture(params=["kinetic", "characteristics", "reduced"])
+def run(runs, request):
+    return runs[request.param]
+
+
+def shortening(x):
+    """The share attached at x in steady shortening at the speed φ, after all heads have passed (theory of 1957)."""
+    inside = ALPHA * -np.expm1((x**2 / H**2 - 1) * PHI / PHI)
+    behind = ALPHA * -np.expm1(-1.0) * np.exp(G2 * np.minimum(x, 0.0) / PHI)
+    return np.where(x > H, 0.0, np.where(x > 0, inside, behind))
+
+
+def test_populations_are_the_profile_of_1957(run):
+    """Masses of cells against integrals of the closed form; the mean, and what the cells say of their total."""
+    shown = run.population(0.4)
+    (edges,), fine = shown.edges, np.linspace(-8.0, 2.0, 200_001)
+    below = np.concatenate([[0.0], np.cumsum(shortening((fine[1:] + fine[:-1]) / 2) * np.diff(fine))]) / SPACING
+    coarse = np.linspace(-2.0, 1.25, 14)
+    wanted = np.diff(np.interp(coarse, fine, below))
+    found = np.diff(np.interp(coarse, edges, np.concatenate([[0.0], np.cumsum(shown.masses)])))
+    heads = 20_000 if run.scenario.level.name == "reduced" else np.inf
+    noise = 4 * np.sqrt(below[-1] / heads)  # of any share
+    assert below[-1] > 20 * noise, "too little is attached to tell"
+    cell = 0.05 * ALPHA / SPACING  # what a cut through a cell may move
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=noise + 0.2 * cell)
+    assert shown.kind == "density" and shown.attached == pytest.approx(below[-1], abs=noise + 1e-4 * below[-1])
+    assert shown.attached == pytest.approx(run.cycling.attached[-1, 0], rel=1e-12)
+    assert shown.states.shape == (1, len(shown.masses)) and np.array_equal(shown.states[0], shown.masses)
+    mean = np.sum(shortening(fine) * fine) / np.sum(shortening(fine))
+    assert shown.mean[0] == pytest.approx(mean, abs=4 / np.sqrt(heads * below[-1]) + 2e-3)
+    assert np.sum(shown.density * np.diff(edges)) == pytest.approx(shown.attached, rel=1e-12)
+
+
+def test_cells_fill_the_window_and_nothing_is_attached_at_first(run):
+    shown = run.population(0.0)
+    assert shown.attached == 0 and not shown.masses.any() and np.isnan(shown.mean).all()
+    (edges,) = run.population(0.2).edges
+    assert (np.diff(edges) > 0).all() and np.ptp(edges) >= SPACING * (1 - 1e-12)
+
+
+def test_stiffness_and_rates_of_springs(run):
+    """κ for each attached head; what attached and did not let go is attached; a cycle splits one ATP."""
+    cycling = run.cycling
+    np.testing.assert_allclose(run.stiffness[:, 0, 0, 0], KAPPA * cycling.attached[:, 0], rtol=1e-12)
+    steps = np.diff(run.ts)[:, None]
+    net = (cycling.attachment_rate - cycling.detachment_rate)[1:] * steps
+    np.testing.assert_allclose(np.cumsum(net, axis=0) - (cycling.lost[1:]), cycling.attached[1:], atol=1e-12)
+    assert np.array_equal(cycling.atp_rate, cycling.detachment_rate) and not cycling.atp_rate[0].any()
+    steady = ALPHA * -np.expm1(-1.0) * PHI / SPACING  # heads that pass x = 0 attached, all of which let go behind it
+    inside = G1 / H * np.sum((x := np.linspace(0, H, 10_001)[1:]) * shortening(x)) * (H / 10_000) / SPACING
+    noise = 4 * np.sqrt((steady + inside) / (20_000 * 0.05)) if run.scenario.level.name == "reduced" else 0.0
+    assert cycling.atp_rate[-1, 0] == pytest.approx(steady + inside, abs=noise + 2e-3 * (steady + inside))
+
+
+def test_a_file_holds_all_of_it(run, tmp_path):
+    back = ms.load(run.save(tmp_path / "run.nc"))
+    assert bits(back) == bits(run) and type(back.z) is type(run.z)
+    for name in ("energy_in", "energy_out", "attachments", "detachments", "atp", "lost", "attached", "atp_rate"):
+        assert np.array_equal(getattr(back.cycling, name), getattr(run.cycling, name))
+    assert np.array_equal(back.stiffness, run.stiffness)
+    one, other = back.population(0.4), run.population(0.4)
+    assert np.array_equal(one.masses, other.masses) and np.array_equal(one.edges[0], other.edges[0])
+    scheme = back.scenario.model.bridge.cycling
+    assert scheme.momentum is Momentum.AT_REST and back.scenario.level.label == run.scenario.level.label
+
+
+@pytest.mark.parametrize("level", [LEVELS[0], LEVELS[2]], ids=lambda level: level.name)
+def test_killed_and_resumed(runs, level, tmp_path):
+    """Interrupted twice, the run ends with the bits of the one that was not; also when it is then read back."""
+    for at in (0.3, 0.6):
+
+        def stop(word, fraction, at=at):
+            if fraction >= at and not word.endswith("compiling"):
+                raise KeyboardInterrupt
+
+        with pytest.raises(InterruptedRun) as interrupted:
+            solve(level, resume=tmp_path, progress=stop)
+        assert 0 < interrupted.value.solution.ts[-1] < 0.4
+    whole = runs[level.name]
+    for result in (solve(level, resume=tmp_path), solve(level, resume=tmp_path)):
+        assert bits(result) == bits(whole)
+        assert all(np.array_equal(a, b) for a, b in zip(result.z, whole.z, strict=True))
+        assert np.array_equal(result.cycling.atp, whole.cycling.atp)
