@@ -13,7 +13,7 @@ from myoscale.drive import Length, Line
 from myoscale.errors import InterruptedRun
 from myoscale.model import Huxley1957, Momentum
 
-H, SPACING, F1, G1, G2, KAPPA = 1.0, 24.0, 43.3, 10.0, 209.0, 2.0
+H, SPACING, F1, G1, G2, KAPPA = 1.0, 6.0, 43.3, 10.0, 209.0, 2.0
 PHI = (F1 + G1) * H / 2
 ALPHA = F1 / (F1 + G1)
 SCHEME = Huxley1957(spacing=SPACING, h=H, momentum="at_rest")
@@ -54,10 +54,10 @@ def test_populations_are_the_profile_of_1957(run):
     found = np.diff(np.interp(coarse, edges, np.concatenate([[0.0], np.cumsum(shown.masses)])))
     heads = 20_000 if run.scenario.level.name == "reduced" else np.inf
     noise = 4 * np.sqrt(below[-1] / heads)  # of any share
-    assert below[-1] > 20 * noise, "too little is attached to tell"
+    assert below[-1] > 8 * noise, "too little is attached to tell"
     cell = 0.05 * ALPHA / SPACING  # what a cut through a cell may move
     np.testing.assert_allclose(found, wanted, rtol=0, atol=noise + 0.2 * cell)
-    assert shown.kind == "density" and shown.attached == pytest.approx(below[-1], abs=noise + 1e-4 * below[-1])
+    assert shown.kind == "density" and shown.attached == pytest.approx(below[-1], abs=noise + 1e-3 * below[-1])
     assert shown.attached == pytest.approx(run.cycling.attached[-1, 0], rel=1e-12)
     assert shown.states.shape == (1, len(shown.masses)) and np.array_equal(shown.states[0], shown.masses)
     mean = np.sum(shortening(fine) * fine) / np.sum(shortening(fine))
