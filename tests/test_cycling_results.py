@@ -4,6 +4,8 @@ Load-bearing: `test_populations_are_the_profile_of_1957` (the closed form of ste
 `test_killed_and_resumed` (the same bits). Two half-sarcomeres in a row, so that nothing is right for one point alone.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 from mortal import bits
@@ -12,6 +14,8 @@ import myoscale as ms
 from myoscale.drive import Length, Line
 from myoscale.errors import InterruptedRun
 from myoscale.model import Huxley1957, Momentum
+from myoscale.study.compare import _runs
+from myoscale.study.measures import distance, measures
 
 H, SPACING, F1, G1, G2, KAPPA = 1.0, 6.0, 43.3, 10.0, 209.0, 2.0
 PHI = (F1 + G1) * H / 2
@@ -115,3 +119,42 @@ def test_killed_and_resumed(runs, level, tmp_path):
         assert bits(result) == bits(whole)
         assert all(np.array_equal(a, b) for a, b in zip(result.z, whole.z, strict=True))
         assert np.array_equal(result.cycling.atp, whole.cycling.atp)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return ms.compare(MODEL, ms.Start(0.0), t1=0.4, levels=LEVELS[1:], reference=LEVELS[0], drive=DRIVE, save=9)
+
+
+def test_a_study_measures_force_share_and_population(study, runs):
+    """Errors against their definitions; two deterministic levels agree, heads that jump are off by what chance does."""
+    reference = runs["kinetic"]
+    nodes, heads = (study[level.label] for level in LEVELS[1:])
+    for row, run in ((nodes, runs["characteristics"]), (heads, runs["reduced"])):
+        wanted = np.abs(run.force - reference.force).max() / np.abs(reference.force).max()
+        assert row.error_force == pytest.approx(wanted, rel=1e-12) and row.error_y == 0
+        share = np.abs(run.cycling.attached - reference.cycling.attached).max()
+        assert row.error_attached == pytest.approx(share, rel=1e-12)
+    share, std = reference.cycling.attached[-1, 0], np.sqrt(reference.population(0.4).covariance[0, 0])
+    assert nodes.wasserstein < 0.01 * std and nodes.error_force < 0.01 and nodes.error_attached < 0.01 * share
+    few = 4 / np.sqrt(20_000 * reference.cycling.attached[2, 0])
+    assert nodes.wasserstein < heads.wasserstein < few * std and heads.error_attached < 4 * np.sqrt(share / 20_000)
+    assert study.one_way is not None and study.one_way.ledger_error > 0, "the bridges have mass"
+    moved = reference.z._replace(x=reference.z.x + 0.125)
+    ahead = measures(dataclasses.replace(reference, z=moved), reference.ts[4:5])
+    assert distance(ahead[0], measures(reference, reference.ts[4:5])[0]) == pytest.approx(0.125, rel=1e-9)
+
+
+def test_a_study_says_it_as_text_json_and_data(study):
+    text, data, rows = str(study), study.to_xarray(), study.as_dict()["levels"]
+    head = text.splitlines()[0]
+    assert "max|Δf|" in head and "max|Δa|" in head and "max|Δy|" not in head and "residual" not in head
+    assert max(map(len, text.splitlines())) <= 110
+    assert [row["error_force"] for row in rows] == [row.error_force for row in study.rows]
+    assert data["cycling_attached"].shape == (3, 9, 1) and data["errors_attached"].shape == (3, 9)
+    np.testing.assert_array_equal(data["error_attached"], [row.error_attached for row in study.rows])
+    np.testing.assert_array_equal(data["force"][0], study.solutions[study.reference].force)
+
+
+def test_without_a_word_the_reference_is_kinetic():
+    assert _runs(MODEL, ms.Start(0.0), LEVELS[1:], None)[0].label == "kinetic:800"

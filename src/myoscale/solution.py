@@ -20,7 +20,8 @@ from . import macro, mechanics, store
 from .books import Cycling, Energy, Stats
 from .drive import AbstractDrive
 from .errors import InputError
-from .model import Model, Start
+from .model import Model, Start, scheme_at
+from .model.cycling import rate_curves, rate_limit
 from .model.scenario import tree_float
 from .numerics import chebyshev
 from .numerics.blocks import block_map
@@ -211,9 +212,28 @@ class Solution:
         entries = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
         where = f", point {point}" if self.force.shape[1] > 1 else ""
         when = f"t = {self.ts[-1] if t is None else t:.4g}"
-        fig = plt.figure(figsize=draw.SIZE)
+        cycling = None
+        if self.cycling is not None:
+            kinds["bins"] = self.representation.bins(float(one.attached))
+            x = np.linspace(*self.visited(point), 401)
+            curves = rate_curves(scheme_at(self.scenario.model.bridge, point), x)
+            cycling = {"attached": self.cycling.attached[:, point], "atp": self.cycling.atp_rate[:, point]}
+            cycling["behind"] = x, curves, rate_limit(curves)
+        fig = plt.figure(figsize=draw.SIZE if cycling is None else draw.SIZE_CYCLING)
         curves = self.ts, self.y, entries, self.energy.total, self.force[:, point]
-        return np.array(draw.run(fig, *curves, kinds, where=where, when=when))
+        return np.array(draw.run(fig, *curves, kinds, where=where, when=when, cycling=cycling))
+
+    def visited(self, point: int = 0) -> tuple[float, float]:
+        """Extensions between which bridges that attach and detach are attached or attach, over all saved times; for drawing."""
+        low, high = (float(end) for end in scheme_at(self.scenario.model.bridge, point).zone)
+        ends = [(low, high)]
+        for t in self.ts[:: max(1, len(self.ts) // 50)]:
+            one = self.population(float(t), point)
+            seen = np.flatnonzero(one.density > 1e-3 * np.max(one.density)) if np.any(one.masses) else []
+            ends += [(one.edges[0][seen[0]], one.edges[0][seen[-1] + 1])] if len(seen) else []
+        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+        margin = 0.08 * (high - low)
+        return float(low - margin), float(high + margin)
 
     def to_xarray(self):
         """An `xarray.Dataset` of everything saved, with the scenario in its attributes."""

@@ -1,7 +1,7 @@
 """What the user declares: bridges, tissues (abstract), laws, the start. Declares much, computes little."""
 
 from .bridge import AbstractBridge, Stacked
-from .cycling import AbstractCycling, Availability, Huxley1957, Momentum, Zahalak1981, scheme_of
+from .cycling import AbstractCycling, Availability, Huxley1957, Momentum, Zahalak1981, scheme_at, scheme_of
 from .laws import AbstractLaw, Mixture, MultivariateNormal, Normal, Tabulated, Uniform
 from .scenario import Model, Start
 from .tissue import AbstractTissue
@@ -23,5 +23,6 @@ __all__ = [
     "Tabulated",
     "Uniform",
     "Zahalak1981",
+    "scheme_at",
     "scheme_of",
 ]

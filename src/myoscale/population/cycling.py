@@ -65,6 +65,10 @@ class AbstractCyclingPopulation(AbstractPopulation):
     def cells(self, bridge: AbstractBridge, kept: PyTree) -> Attached:
         """What is kept, as the share of heads attached in cells: what results show, compare and draw."""
 
+    def bins(self, share: float) -> int | None:
+        """How many bins show that share of heads and not chance alone; None where there is no chance in it."""
+        return None
+
     def shift(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Float[Array, ""]:
         """S(q), by which every label has moved since the start."""
         return mechanics.extension(bridge, z.c, q, z.s)[0]

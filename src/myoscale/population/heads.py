@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..model import AbstractLaw, Availability
 from ..numerics.hazards import box_mean, jumps
@@ -138,6 +139,10 @@ class Heads(AbstractCyclingPopulation):
         total = jnp.maximum(jnp.sum(share), 1e-300)
         mean = jnp.sum(share * x) / total
         return Histogram(edges, mass, mean, jnp.sum(share * (x - mean) ** 2) / total)
+
+    def bins(self, share):
+        """As many as Scott's rule gives to a law without tails."""
+        return int(np.clip(round((self.n * share) ** (1 / 3)), 8, 80))
 
     def cells(self, bridge, kept):
         """The bins, with the moments of the heads themselves."""

@@ -211,7 +211,7 @@ def _far(first, own):
     """Heads attached at other sites than their own nearest let go: they cannot attach there."""
 
     def move(n, d, rate, dt, r, book):
-        leave = jnp.where(own[..., None], 0.0, rate[:, :, first:, :first] * dt)  # (J, K, A, D)
+        leave = jnp.where(own[..., None, None], 0.0, rate[:, :, first:, :first] * dt)  # (J, K, A, D)
         total = jnp.sum(leave, axis=-1)
         gone = jnp.moveaxis(n, 0, -1) * phis(total)[0]
         for a in range(n.shape[0]):

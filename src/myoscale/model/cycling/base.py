@@ -10,6 +10,7 @@ import enum
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from ...citations import Citation
@@ -114,3 +115,8 @@ def scheme_of(bridge) -> AbstractCycling | None:
     return getattr(getattr(bridge, "each", bridge), "cycling", None)
 
 
+def scheme_at(bridge, point: int) -> AbstractCycling | None:
+    """The scheme at a point of the tissue."""
+    if not hasattr(bridge, "each"):
+        return scheme_of(bridge)
+    return jax.tree.map(lambda leaf: leaf[point], scheme_of(bridge))
