@@ -72,7 +72,8 @@ def same_scale(axes: Sequence[Axes], flat: bool) -> None:
     """One range for all; densities stand on zero. Not shared axes, which cannot keep an aspect."""
     if not axes:
         return
-    x, y = (np.array([getattr(a, get)() for a in axes]) for get in ("get_xlim", "get_ylim"))
+    drawn = [a for a in axes if a.has_data()] or axes
+    x, y = (np.array([getattr(a, get)() for a in drawn]) for get in ("get_xlim", "get_ylim"))
     for a in axes:
         a.set_xlim(x[:, 0].min(), x[:, 1].max())
         a.set_ylim(0.0 if flat else y[:, 0].min(), y[:, 1].max())

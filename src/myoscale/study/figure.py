@@ -84,7 +84,7 @@ def _legend(fig: Figure, study: Any, styles: dict[str, draw.Style], scale: float
     ]
     if study.one_way is not None:
         handles.append(Line2D([], [], color=draw.GREY, linewidth=1.2, label="reference with m = 0 (one-way)"))
-    columns = 4 if max(len(str(h.get_label())) for h in handles) < 34 else 3
+    columns = 4 if max(len(str(h.get_label())) for h in handles) < 31 else 3
     fig.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.056, 1 - 0.055 * scale), ncols=columns, frameon=False, fontsize=11.5,
         handlelength=3.4, columnspacing=2.2, borderaxespad=0,

@@ -36,4 +36,4 @@ def rate_limit(curves: list[RateCurve]) -> float:
     finite = lambda values: float(np.max(values, initial=0.0, where=np.isfinite(values)))
     attach = max((finite(curve.rate) for curve in curves if curve.attaches), default=0.0)
     most = max((finite(curve.rate) for curve in curves), default=0.0)
-    return 1.1 * (min(most, 8 * attach) if attach else most) or 1.0
+    return 1.3 * (min(most, 8 * attach) if attach else most) or 1.0
