@@ -6,6 +6,7 @@ Load-bearing: `test_populations_are_the_profile_of_1957` (the closed form of ste
 
 import dataclasses
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from mortal import bits
@@ -14,6 +15,7 @@ import myoscale as ms
 from myoscale.drive import Length, Line
 from myoscale.errors import InterruptedRun
 from myoscale.model import Huxley1957, Momentum
+from myoscale.render.page.data import data
 from myoscale.study.compare import _runs
 from myoscale.study.measures import distance, measures
 
@@ -158,3 +160,40 @@ def test_a_study_says_it_as_text_json_and_data(study):
 
 def test_without_a_word_the_reference_is_kinetic():
     assert _runs(MODEL, ms.Start(0.0), LEVELS[1:], None)[0].label == "kinetic:800"
+
+
+def test_assumptions_and_citations_know_schemes(study):
+    """δ of g = x − q is 1 whatever heads do; F₁ is κ times the greatest extension; Huxley's rates jump at 0 and at h."""
+    found = ms.assumptions(MODEL, ms.Start(0.0), t1=0.2, drive=DRIVE, level=LEVELS[0])
+    assert found.ellipticity == pytest.approx(1.0) and found.hold
+    (force,) = (row for row in found.rows if row.name.startswith("F₁"))
+    low, high = found.x[0][0, 0], found.x[1][0, 0]
+    assert low < -H / 2 and high > H and force.bound == pytest.approx(KAPPA * max(-low, high)), "all that was visited"
+    (rates,) = (finding for finding in found.findings if "Rates" in finding.text)
+    assert rates.kind == "note" and "209" in rates.text and "x = 0, 1 " in rates.text
+    assert "Huxley1957" in ms.cite(study) or "Muscle structure and theories of contraction" in ms.cite(study)
+    assert "carried by the flow" not in str(found)
+
+
+def test_a_run_a_study_and_a_page_show_it(study, runs, tmp_path):
+    """Areas below what is drawn are the share attached; the page holds the rates of the scheme."""
+    axes = runs["kinetic"].plot()
+    assert len(axes) == 6
+    (curve,) = axes[3].get_lines()
+    x, density = curve.get_data()
+    share = runs["kinetic"].cycling.attached[-1, 0]
+    assert np.trapezoid(density, x) == pytest.approx(share, rel=0.02)
+    np.testing.assert_array_equal(axes[4].get_lines()[0].get_ydata(), runs["kinetic"].cycling.attached[:, 0])
+    plt.close("all")
+    drawn = data(study)
+    for label, (one,) in drawn["population"]["levels"].items():
+        low, high, height = one["low"][-1], one["high"][-1], np.array(one["height"][-1])
+        area = np.sum(height) * (high - low) / len(height)
+        assert area == pytest.approx(study.solutions[label].cycling.attached[-1, 0], rel=2e-3)
+    rates = drawn["population"]["rates"]
+    attach = np.array(next(c["rate"] for c in rates["points"][0] if c["attaches"]), float)
+    x = np.array(rates["x"])
+    np.testing.assert_allclose(attach, np.where((x > 0) & (x <= H), F1 * x / H, 0.0), atol=1e-3)
+    paths = ms.report(study, tmp_path, title="Shortening")
+    page = next(path for path in paths if path.suffix == ".html").read_text()
+    assert "How many heads are attached" in page

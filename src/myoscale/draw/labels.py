@@ -29,6 +29,6 @@ def labels(units: Mapping[str, str] | None = None, lengths: bool = True) -> dict
         "attached_density": f"attached heads [1/{length}]",
         "rates": f"rates [1/{time}]",
         "atp": f"ATP per head [1/{time}]",
-        "stiffness": of("stiffness", f"{force}/{length}"),
+        "stiffness": of("stiffness", length if units is None else f"{force}/{length}"),
         "length": length,
     }

@@ -121,7 +121,7 @@ def _cycling(run: Solution, points: list[int], over_time: Any) -> dict[str, Any]
 
 
 def _one_way(study: Study, coordinates: list[int], kept: Array) -> dict[str, Any] | None:
-    if (effect := study.one_way) is None or not np.ptp(effect.solution.y, axis=0).any():
+    if (effect := study.one_way) is None or (study.cycles and not effect.effect_y):  # a motion that is given
         return None
     here = kept[kept < len(effect.solution.ts)]
     both = kept[kept < len(effect.differences_y)]

@@ -54,7 +54,7 @@ function lineTraces(position) {
 function linePopulations(position) {
   const rugs = DATA.levels.filter((level) => population(level).kind === "rug").length;
   const { x, top, rates } = DATA.population;
-  const behind = rates ? { yaxis2: axis(DATA.labels.rates, { overlaying: "y", side: "right", range: [0, rates.top], nticks: 5, showgrid: false }) } : {};
+  const behind = rates ? { yaxis2: axis(DATA.labels.rates, { overlaying: "y", side: "right", range: [0, rates.top], tickmode: "auto", nticks: 5, showgrid: false }) } : {};
   return {
     traces: [...rateTraces(), ...lineTraces(position)],
     layout: layout(
