@@ -350,7 +350,10 @@ class _Reading:
         if not where:
             return Finding("holds", f"{said}, and continuous at their breakpoints.")
         places = ", ".join(number(b) for b in sorted(set(where)))
-        return Finding("note", f"{said}; they jump at x = {places} and so are not Lipschitz there. Numerics split their integrals at these breakpoints.")
+        return Finding(
+            "note",
+            f"{said}; they jump at x = {places} and so are not Lipschitz there. Numerics split their integrals at these breakpoints.",
+        )
 
     def _method(self) -> str:
         if scheme_of(self.model.bridge) is not None:

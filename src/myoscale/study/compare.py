@@ -206,7 +206,9 @@ def _add(study: Study, level: AbstractLevel, attempt: _Attempt) -> None:
         study.times = _times(solution.ts)
     if (reference := study.solutions.get(study.reference)) is not None:
         errors = [_apart(solution.y, reference.y), _apart(solution.v, reference.v)]
-        row = dataclasses.replace(row, errors_y=errors[0], errors_v=errors[1], errors_force=_force_apart(solution, reference))
+        row = dataclasses.replace(
+            row, errors_y=errors[0], errors_v=errors[1], errors_force=_force_apart(solution, reference)
+        )
         if solution.cycling is not None and reference.cycling is not None:
             shares = solution.cycling.attached, reference.cycling.attached
             row = dataclasses.replace(row, errors_attached=_apart(*shares, np.inf))

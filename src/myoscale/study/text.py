@@ -30,12 +30,13 @@ COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
 def columns_of(study: Any) -> dict[str, tuple[int, Callable[[Any], str]]]:
     """The columns in which a study has something to say.
 
-    Of bridges that attach and detach, y and ẏ only where the motion is not the same for all by decree; the constraint's residual never.
+    Of bridges that attach and detach, force and share attached instead of ẏ and the constraint's residual, and y only where the motion is not
+    the same for all by decree.
     """
     left_out = {"max|Δf|", "max|Δa|"}
     if study.cycles:
-        given = all(not np.any(row.errors_y) and not np.any(row.errors_v) for row in study.rows)
-        left_out = {"residual", *(("max|Δy|", "max|Δẏ|") if given else ())}
+        given = not any(np.any(row.errors_y) for row in study.rows)
+        left_out = {"residual", "max|Δẏ|", *(["max|Δy|"] if given else [])}
     if len(study.rows) < 2:
         left_out |= {name for name in COLUMNS if name.startswith("max")}
     return {name: column for name, column in COLUMNS.items() if name not in left_out}
@@ -57,7 +58,9 @@ def study_text(study: Any) -> str:
         lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
     said = {"max|Δy|": "Δy", "max|Δẏ|": "Δẏ", "max|Δf|": "Δf", "max|Δa|": "Δa"}
     named = ", ".join(word for name, word in said.items() if name in columns)
-    what = " (f: of the bridges' force, as a fraction of its greatest; a: of the share attached)" if study.cycles else ""
+    what = (
+        " (f: of the bridges' force, as a fraction of its greatest; a: of the share attached)" if study.cycles else ""
+    )
     whom = "of what is attached to that of its own" if study.cycles else "to its population"
     apart = f"* reference. {named}: distance to it{what}, greatest over time; W1: {whom} at {_listed(study.times)}{_clouds(study)}; "
     residual = "; residual: of the constraint" if "residual" in columns else ""

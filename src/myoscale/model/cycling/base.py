@@ -41,7 +41,9 @@ def _named(kind: type[enum.StrEnum]):
         try:
             return kind(value)
         except ValueError:
-            raise InputError(f"There is no {kind.__name__.lower()} '{value}': {nearest(str(value), list(kind))}") from None
+            raise InputError(
+                f"There is no {kind.__name__.lower()} '{value}': {nearest(str(value), list(kind))}"
+            ) from None
 
     return convert
 

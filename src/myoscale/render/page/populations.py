@@ -67,7 +67,9 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
     first = next(iter(runs.values())).scenario.model.bridge
     found = [rate_curves(scheme_at(first, p), x) for p in points]
     limit = max(map(rate_limit, found))
-    named = [[{"name": c.name, "attaches": c.attaches, "rate": plain(_cut(c.rate, limit))} for c in each] for each in found]
+    named = [
+        [{"name": c.name, "attaches": c.attaches, "rate": plain(_cut(c.rate, limit))} for c in each] for each in found
+    ]
     return {
         "nx": 1,
         "levels": {label: [_plain(one) for one in each] for label, each in levels.items()},
