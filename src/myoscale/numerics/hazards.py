@@ -17,7 +17,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)  # exact to degree 3
 
 
 def box_mean(
-    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: Float[Array, " B"] | tuple[Scalar, ...]
+    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: tuple[Scalar, ...]
 ) -> Array:
     """Mean of `rate` over [low, high], split at increasing breakpoints.
 

@@ -6,12 +6,14 @@ from .density import Density
 from .distribution import Distribution
 from .ensemble import Ensemble
 from .heads import Heads
+from .kept import Attached
 from .moments import Moments
 from .sites import Sites
 
 __all__ = [
     "AbstractCyclingPopulation",
     "AbstractPopulation",
+    "Attached",
     "Density",
     "Distribution",
     "Ensemble",

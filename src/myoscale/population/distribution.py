@@ -7,7 +7,7 @@ the path of a step, every integral split at the breakpoints of the rates.
 The closure watches itself: a few moving nodes see the same history without any closure, and the difference in force is its error.
 """
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,9 +19,9 @@ from ..numerics.hazards import box_mean
 from ..numerics.quadrature import hermite
 from ..types import Array, Float, Scalar
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
+from .kept import attached
 from .sites import Fractions, Sites
 
-TRUST = 0.025  # error of force at which the closure is no longer to be trusted
 
 _PARTS = 2  # Runge–Kutta steps within an exchange
 _EMPTY = 1e-13  # of the zone's width: less is attached nowhere in particular
@@ -29,6 +29,7 @@ _NARROW = 1e-4  # of the zone's width, the least standard deviation
 _CELLS = 12  # of the nodes, in one width of the zone
 _WINDOW = 10.0  # widths of the zone that the nodes cover
 _SETTLE = 200  # steps to the isometric force
+_SHOWN, _HELD = 240, 6.0  # cells in which Gaussians are shown, over ± so many standard deviations
 _QUICK = 0.4  # of the fastest rate's time, such a step
 
 
@@ -55,6 +56,8 @@ class Gaussians(NamedTuple):
 
 class Distribution(AbstractCyclingPopulation):
     """Three moments of each attached state; expectations by `nodes` Gauss–Hermite nodes."""
+
+    kept: ClassVar[Any] = Gaussians
 
     nodes: int = eqx.field(static=True, default=16)
 
@@ -143,6 +146,14 @@ class Distribution(AbstractCyclingPopulation):
         """The Gaussians."""
         mean, std = gaussian(bridge.cycling, shifted(z.moments, self.shift(bridge, z, q)))
         return Gaussians(z.moments[:, 0] / bridge.cycling.spacing, mean, std**2, z.d)
+
+    def cells(self, bridge, kept):
+        """Exact masses of the Gaussians in cells that hold all of them."""
+        std = jnp.sqrt(kept.variance)
+        low, high = jnp.min(kept.mean - _HELD * std), jnp.max(kept.mean + _HELD * std)
+        edges = low + (high - low) * jnp.linspace(0.0, 1.0, _SHOWN + 1)
+        below = jax.scipy.special.ndtr((edges[None] - kept.mean[:, None]) / std[:, None])
+        return attached(edges, (edges[1:] + edges[:-1]) / 2, kept.share[:, None] * jnp.diff(below, axis=1))
 
 
 def width(scheme) -> Array:

@@ -11,7 +11,7 @@ A breakpoint cuts the share of heads that a phase stands for into two, each with
 differently, an error of first order wherever rates jump. What the breakpoint passes changes side, and no more than that is mixed.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,6 +22,7 @@ from ..model import AbstractLaw, Availability
 from ..numerics.hazards import box_mean, exchange_pair, phis
 from ..types import Array, Float
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
+from .kept import attached
 
 _THIN = 1e-9  # of what a phase stands for: the least on one side of a cut
 
@@ -62,6 +63,8 @@ class Sites(AbstractCyclingPopulation):
 
     They are the phases of one period; with `span` < 1 (and one site) of that part of it which the window holds: the others are detached.
     """
+
+    kept: ClassVar[Any] = Profile
 
     phases: int = eqx.field(static=True)
     periods: int = eqx.field(static=True, default=1)
@@ -223,6 +226,14 @@ class Sites(AbstractCyclingPopulation):
         n = jnp.sum(z.n * side[None, None], axis=-1).reshape(z.n.shape[0], -1)
         detached = jnp.sum(z.d * self._shares(z.cut)[None], axis=(1, 2)) if z.d.shape[1] > 1 else z.d[:, 0, 0]
         return Profile(x[order], n[:, order], weight[order], detached.at[0].add((1.0 - self.span) * (z.d.shape[1] > 1)))
+
+    def cells(self, bridge, kept):
+        """Each node's own share of its panel: side by side they fill the window."""
+        ends = jnp.cumsum(kept.weight) * bridge.cycling.spacing
+        ends = jnp.concatenate([jnp.zeros(1), ends])
+        # Nodes are off the middle of their shares, by nothing in the mean over a panel.
+        first = jnp.mean(kept.x - (ends[1:] + ends[:-1]) / 2)
+        return attached(first + ends, kept.x, kept.n * kept.weight[None])
 
 
 class _Book:

@@ -10,6 +10,7 @@ import enum
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from ...citations import Citation
@@ -116,3 +117,10 @@ def generator_of(forward: dict[tuple[int, int], Array], states: int) -> Float[Ar
 def scheme_of(bridge) -> AbstractCycling | None:
     """The scheme of a bridge or of stacked bridges, None if they do not cycle."""
     return getattr(getattr(bridge, "each", bridge), "cycling", None)
+
+
+def scheme_at(bridge, point: int) -> AbstractCycling | None:
+    """The scheme at a point of the tissue."""
+    if not hasattr(bridge, "each"):
+        return scheme_of(bridge)
+    return jax.tree.map(lambda leaf: leaf[point], scheme_of(bridge))
