@@ -4,7 +4,6 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
-import numpy as np
 
 from .types import Array, concrete, float64
 

@@ -1,8 +1,8 @@
 """Representations of the bridge population at one point: points, a density, a few moments."""
 
 from .base import AbstractPopulation, Measure, energies, inertia, local
-from .density import Density
 from .cycling import AbstractCyclingPopulation, Flux
+from .density import Density
 from .ensemble import Ensemble
 from .heads import Heads
 from .kept import Attached
