@@ -229,8 +229,10 @@ class Solution:
         ends = [(low, high)]
         for t in self.ts[:: max(1, len(self.ts) // 50)]:
             one = self.population(float(t), point)
-            seen = np.flatnonzero(one.density > 1e-3 * np.max(one.density)) if np.any(one.masses) else []
-            ends += [(one.edges[0][seen[0]], one.edges[0][seen[-1] + 1])] if len(seen) else []
+            assert one.edges is not None and one.density is not None
+            if np.any(one.density):
+                seen = np.flatnonzero(one.density > 1e-3 * np.max(one.density))
+                ends.append((one.edges[0][seen[0]], one.edges[0][seen[-1] + 1]))
         low, high = min(end[0] for end in ends), max(end[1] for end in ends)
         margin = 0.08 * (high - low)
         return float(low - margin), float(high + margin)
@@ -255,6 +257,7 @@ class Solution:
         }
         if self.cycling is not None:
             counted = {f.name: getattr(self.cycling, f.name) for f in dataclasses.fields(Cycling) if f.name != "ts"}
+            counted = {name: values for name, values in counted.items() if values is not None}
             variables |= {f"cycling_{name}": (("time", "point")[: a.ndim], a) for name, a in counted.items()}
         if self.particles is not None:
             variables["particles_x"] = (("point", "bridge", "x"), self.particles.x)
