@@ -7,14 +7,12 @@ from .distribution import Distribution
 from .ensemble import Ensemble
 from .heads import Heads
 from .kept import Attached
-from .kept import Attached
 from .moments import Moments
 from .sites import Sites
 
 __all__ = [
     "AbstractCyclingPopulation",
     "AbstractPopulation",
-    "Attached",
     "Attached",
     "Density",
     "Distribution",

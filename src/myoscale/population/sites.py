@@ -91,7 +91,9 @@ class Sites(AbstractCyclingPopulation):
         width = self.span * scheme.spacing / panels
         # A breakpoint at the edge of a panel stays there while nothing moves.
         phase = (jnp.arange(panels)[:, None] + panel.position[None]).reshape(-1) * width
-        origin = scheme.zone[0] - width * jnp.ceil((self.periods * self.span * scheme.spacing / 2 + scheme.zone[0]) / width)
+        origin = scheme.zone[0] - width * jnp.ceil(
+            (self.periods * self.span * scheme.spacing / 2 + scheme.zone[0]) / width
+        )
         labels = origin + phase[None] + scheme.spacing * jnp.arange(self.periods)[:, None]
         n = jnp.zeros((scheme.attached, *labels.shape, 2))
         d = jnp.zeros((scheme.detached, self.phases, 2)).at[0].set(1.0)
