@@ -208,20 +208,21 @@ class Solution:
         from . import draw
 
         one = self.population(float(self.ts[-1]) if t is None else t, point)
-        kinds = {name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")}
-        entries = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
+        kinds: dict[str, Any] = {name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")}
+        entries: dict[str, Any] = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
         where = f", point {point}" if self.force.shape[1] > 1 else ""
         when = f"t = {self.ts[-1] if t is None else t:.4g}"
-        cycling = None
+        cycling: dict[str, Any] | None = None
         if self.cycling is not None:
-            kinds["bins"] = self.representation.bins(float(one.attached))
+            population: Any = self.representation
+            kinds["bins"] = population.bins(float(np.asarray(one.attached)))
             x = np.linspace(*self.visited(point), 401)
             curves = rate_curves(scheme_at(self.scenario.model.bridge, point), x)
             cycling = {"attached": self.cycling.attached[:, point], "atp": self.cycling.atp_rate[:, point]}
             cycling["behind"] = x, curves, rate_limit(curves)
         fig = plt.figure(figsize=draw.SIZE if cycling is None else draw.SIZE_CYCLING)
-        curves = self.ts, self.y, entries, self.energy.total, self.force[:, point]
-        return np.array(draw.run(fig, *curves, kinds, where=where, when=when, cycling=cycling))
+        drawn = self.ts, self.y, entries, self.energy.total, self.force[:, point]
+        return np.array(draw.run(fig, *drawn, kinds, where=where, when=when, cycling=cycling))
 
     def visited(self, point: int = 0) -> tuple[float, float]:
         """Extensions between which bridges that attach and detach are attached or attach, over all saved times; for drawing."""

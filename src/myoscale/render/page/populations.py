@@ -56,8 +56,9 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
     for label, run in runs.items():
         reached = times[times <= run.ts[-1] * (1 + 1e-12)]
         everyone = [run.populations(float(t)) for t in reached]
-        most: Any = max(float(np.max(one.attached)) for one in everyone)
-        count = run.representation.bins(most)
+        most = max(float(np.max(np.asarray(one.attached))) for one in everyone)
+        population: Any = run.representation
+        count = population.bins(most)
         # A histogram's bins are as wide as if they covered what is drawn; chance shows in narrower ones.
         kind, edges = ("density", cells) if count is None else ("histogram", min(cells, 2 * count))
         grid = np.linspace(low, high, edges + 1)
