@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..types import Array, Float, PyTree
+from ..types import Array, Float, PyTree, Scalar
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)  # exact to degree 3
 
 
 def box_mean(
-    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: Float[Array, " B"] | tuple[float, ...]
+    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: Float[Array, " B"] | tuple[Scalar, ...]
 ) -> Array:
     """Mean of `rate` over [low, high], split at increasing breakpoints.
 

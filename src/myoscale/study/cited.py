@@ -8,6 +8,7 @@ from ..citations import (
     EQUINOX,
     INTEGRATOR,
     JAX,
+    PLUNDER_SIMEON_2023,
     POT,
     REGISTRY,
     ROSENBLATT_1952,
@@ -62,10 +63,12 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
     """One level of one model."""
     bridge = scenario.model.bridge
     yield from (bridge.each if isinstance(bridge, Stacked) else bridge).cites
-    if (scheme := scheme_of(bridge)) is not None:
-        yield from scheme.cites
+    scheme = scheme_of(bridge)
     yield from scenario.model.tissue.cites
-    yield from scenario.level.cites(scenario.start)
+    if scheme is None:
+        yield from scenario.level.cites(scenario.start)
+    else:  # whose attached shares need no scheme of finite volumes and no rule of the start's law
+        yield from (*scheme.cites, PLUNDER_SIMEON_2023)
     if compressed:
         yield TREFETHEN_2019
     yield from INTEGRATOR
