@@ -6,18 +6,18 @@
   equation is linear and at most one site is within reach of attachment: that one is integrated by variation of constants, the others
   only decay. Integrals are Gauss–Legendre, split wherever a rate has a kink, so errors are those of rounding.
 - `moments`: the distribution-moment closure (Zahalak 1981) by a stiff integrator with split quadrature.
-- `master_path`, `master_steady`, `master_isometric`: any number of states, one phase at a time, by SciPy's integrators and `expm`.
+- More than two states: `cycling_master.py`.
 
 Lengths, rates and times in any consistent units; x is the extension of a bridge and L(t) its displacement, so that ẋ = L̇.
 Per unit of spacing and stiffness the force is Q₁ = ∫x n dx: force = N_h κ Q₁/ℓ_b.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.linalg import expm
 from scipy.special import erf
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -52,14 +52,18 @@ def zahalak(f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, g3: float = 0
 # Huxley (1957) in closed form. Arguments as in `huxley`, V > 0 the speed, φ = (f₁ + g₁)h/2.
 
 
-def huxley_shortening(x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6) -> np.ndarray:
+def huxley_shortening(
+    x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6
+) -> np.ndarray:
     """n(x) at steady shortening."""
     ratio, alpha = (f1 + g1) * h / (2 * V), f1 / (f1 + g1)
     inside = -alpha * np.expm1((np.clip(x, 0, h) ** 2 / h**2 - 1) * ratio)
     return np.where(x < 0, -alpha * np.expm1(-ratio) * np.exp(g2 * np.minimum(x, 0) / V), np.where(x <= h, inside, 0.0))
 
 
-def huxley_lengthening(x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6) -> np.ndarray:
+def huxley_lengthening(
+    x: np.ndarray, V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6
+) -> np.ndarray:
     """n(x) at steady lengthening."""
     ratio, alpha = (f1 + g1) * h / (2 * V), f1 / (f1 + g1)
     inside = -alpha * np.expm1(-(np.clip(x, 0, h) ** 2) / h**2 * ratio)
@@ -76,7 +80,9 @@ def huxley_force(V: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0
     return float(1 - v * np.expm1(-1 / v) * f1 / g1)
 
 
-def huxley_rise(x: np.ndarray, t: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6) -> np.ndarray:
+def huxley_rise(
+    x: np.ndarray, t: float, f1: float = 43.3, g1: float = 10.0, g2: float = 209.0, h: float = 15.6
+) -> np.ndarray:
     """n(x, t) at constant length, from rest."""
     rates = huxley(f1, g1, g2, h)
     f, g = rates.f(x), rates.g(x)
@@ -94,7 +100,11 @@ NODE, WEIGHT = np.polynomial.legendre.leggauss(ORDER)
 NODE, WEIGHT = (NODE + 1) / 2, WEIGHT / 2
 _basis = np.polynomial.legendre.legvander(2 * NODE - 1, ORDER - 1)
 _primitive = np.stack(
-    [np.polynomial.legendre.legval(2 * NODE - 1, np.polynomial.legendre.legint(unit, lbnd=-1)) / 2 for unit in np.eye(ORDER)], axis=1
+    [
+        np.polynomial.legendre.legval(2 * NODE - 1, np.polynomial.legendre.legint(unit, lbnd=-1)) / 2
+        for unit in np.eye(ORDER)
+    ],
+    axis=1,
 )
 RUNNING = _primitive @ np.linalg.inv(_basis)
 STIFF = 4.0  # the greatest hazard that one rule is trusted with
@@ -112,7 +122,7 @@ def relax(start: np.ndarray, gain: np.ndarray, loss: np.ndarray, step: np.ndarra
 def cells(edges: Sequence[float] | np.ndarray, longest: float) -> np.ndarray:
     """Edges in order, repeated ones dropped, and none further apart than `longest`."""
     edges = np.unique(np.asarray(edges, float))
-    parts = [np.linspace(a, b, int(np.ceil((b - a) / longest)) + 1)[:-1] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [np.linspace(a, b, int(np.ceil((b - a) / longest)) + 1)[:-1] for a, b in itertools.pairwise(edges)]
     return np.append(np.concatenate(parts), edges[-1])
 
 
@@ -138,7 +148,7 @@ def steady(rates: Rates, u: float, spacing: float | None, activation: float = 1.
         """∫g dx/V from the exit to x, downstream; integrated piece by piece."""
         edges = np.concatenate([[0.0], np.sort(((breaks - leave) * sign)[(breaks - leave) * sign > 0]), [np.inf]])
         z, total = (x - leave) * sign, np.zeros_like(x)
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in itertools.pairwise(edges):
             span = np.clip(z, a, b) - a
             total += span * (rates.g(leave + sign * (a + span[..., None] * NODE)) @ WEIGHT)
         return total / V
@@ -171,7 +181,7 @@ def steady(rates: Rates, u: float, spacing: float | None, activation: float = 1.
     edges = cells(edges, min(width / 4, STIFF * V / fastest))
     starts, moments, inflow = [np.zeros(2)], np.zeros((2, 3)), np.zeros(2)
     offered = 0.0
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         x, f, na, nb, end = (v[0] for v in march(starts[-1][None], np.array([a]), np.array([b - a])))
         powers = x ** np.arange(3)[:, None] * WEIGHT * (b - a)
         moments += [powers @ na, powers @ nb]
@@ -270,13 +280,14 @@ def path(
         x = x0[..., None] + u * (step[:, None] * NODE)[:, None, :]
         r = activation(t0[:, None] + step[:, None] * NODE) if callable(activation) else activation
         f, g = rates.f(x), rates.g(x)
-        reach = (f > 0).any(-1, keepdims=True)
+        reach = np.any(f > 0, axis=-1, keepdims=True)
+        near = np.squeeze(reach, axis=-1)
         decay = n[..., None] * np.exp(-step[:, None, None] * (g @ RUNNING.T))
-        held = np.where(reach, 0.0, decay).sum(1) * (spacing is not None)
+        held = np.where(reach | (spacing is None), 0.0, decay).sum(1)
         gain = r * np.where(reach, f, 0.0).sum(1)
-        start = np.where(reach[..., 0], n, 0.0).sum(1)
+        start = np.where(near, n, 0.0).sum(1)
         inside, end = relax(start, gain * (1 - held), gain + np.where(reach, g, 0.0).sum(1), step)
-        n = np.where(reach[..., 0], end[:, None], n * np.exp(-step[:, None] * (g @ WEIGHT)))
+        n = np.where(near, end[:, None], n * np.exp(-step[:, None] * (g @ WEIGHT)))
         there = np.where(reach, x, 0.0).sum(1)
         every = np.where(reach, inside[:, None, :], decay)
         rule = (weight * step)[:, None] * WEIGHT
@@ -318,7 +329,7 @@ def partial_moments(rates: Rates, Q: np.ndarray, activation: float) -> tuple[np.
     reach = 9 * q
     lo, hi = rates.support
 
-    def integral(function: Callable[[np.ndarray], np.ndarray], a: float, b: float) -> np.ndarray:
+    def integral(function: Function, a: float, b: float) -> np.ndarray:
         kinks = [v for v in (*rates.breaks, p - reach, p, p + reach) if a < v < b]
         edges = cells([a, *kinks, b], 1.5 * q if b - a < 40 * q else (b - a) / 20)
         x = edges[:-1, None] + np.diff(edges)[:, None] * NODE
@@ -360,7 +371,7 @@ def moments(
     Q = start / scale
     for end in marks:
         piece = np.searchsorted(knots, (t + end) / 2) - 1
-        u = (lengths[piece + 1] - lengths[piece]) / (knots[piece + 1] - knots[piece])
+        u = float((lengths[piece + 1] - lengths[piece]) / (knots[piece + 1] - knots[piece]))
 
         def slope(_: float, s: np.ndarray, u: float = u) -> np.ndarray:
             raw = s * scale
@@ -376,144 +387,6 @@ def moments(
         if end in times:
             answers[t] = Q * scale
     return np.array([answers[float(v)] for v in times])
-
-
-class Scheme(NamedTuple):
-    """Any number of states: `generator(x)` (…, S, S) holds the rate from row to column, rows sum to 0, the first `detached` states
-    are detached (rates among them do not depend on x); smooth between the `breaks`. A detached head sees the site in
-    [−spacing/2, spacing/2) only."""
-
-    generator: Callable[[np.ndarray], np.ndarray]
-    detached: int
-    breaks: tuple[float, ...]
-    spacing: float
-
-
-def assemble(scheme: Scheme, x: np.ndarray, home: int) -> np.ndarray:
-    """The generator of one head and its sites at x (K,): detached states, then the attached states of each site."""
-    R = scheme.generator(x)
-    D, A = scheme.detached, R.shape[-1] - scheme.detached
-    M = np.zeros((D + len(x) * A,) * 2)
-    M[:D, :D] = R[home, :D, :D]
-    for k in range(len(x)):
-        own = slice(D + k * A, D + (k + 1) * A)
-        M[own, own], M[own, :D] = R[k, D:, D:], R[k, D:, :D]
-        if k == home:
-            M[:D, own] = R[k, :D, D:]
-    np.fill_diagonal(M, 0.0)
-    np.fill_diagonal(M, -M.sum(1))
-    return M
-
-
-def master_path(
-    scheme: Scheme,
-    phase: float,
-    knots: Sequence[float] | np.ndarray,
-    lengths: Sequence[float] | np.ndarray,
-    times: Sequence[float] | np.ndarray,
-    start: np.ndarray,
-    sites: int = 3,
-) -> tuple[np.ndarray, np.ndarray]:
-    """States of one head along L(t), linear between the knots, at the times (T, D + K·A), and its sites' labels (K,).
-
-    A site's extension is label + L(t). Sites −sites … sites about those that come home on the way; `start` (D,) are the detached states.
-    """
-    knots, lengths, times = (np.asarray(v, float) for v in (knots, lengths, times))
-    marks = np.unique(np.concatenate([knots, times]))
-    L = np.interp(marks, knots, lengths)
-    ell = scheme.spacing
-    ks = np.arange(np.floor((-phase - L.max()) / ell + 0.5) - sites, np.ceil((-phase - L.min()) / ell - 0.5) + sites + 1)
-    label = phase + ks * ell
-    A = scheme.generator(label[:1]).shape[-1] - scheme.detached
-    p = np.concatenate([start, np.zeros(len(label) * A)])
-    answers = [p] if times[0] == marks[0] else []
-    kinks = np.array([*scheme.breaks, -ell / 2, ell / 2])
-    for i in range(len(marks) - 1):
-        span, travel = marks[i + 1] - marks[i], L[i + 1] - L[i]
-        cuts = np.array([0.0, 1.0])
-        if travel != 0:
-            cross = (np.subtract.outer(label, kinks) + L[i]).ravel() / -travel
-            cuts = np.unique(np.concatenate([cuts, cross[(cross > 0) & (cross < 1)]]))
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
-            middle = label + L[i] + (a + b) / 2 * travel
-            home = int(np.argmin(np.abs(middle)))
-            if travel == 0:
-                p = p @ expm(assemble(scheme, middle, home) * (b - a) * span)
-                continue
-
-            def slope(s: float, p: np.ndarray, i: int = i, span: float = span, travel: float = travel, home: int = home) -> np.ndarray:
-                return span * (p @ assemble(scheme, label + L[i] + s * travel, home))
-
-            p = solve_ivp(slope, (a, b), p, method="LSODA", rtol=1e-10, atol=1e-13).y[:, -1]
-        if np.isin(marks[i + 1], times):
-            answers.append(p)
-    return np.array(answers), label
-
-
-class Cycle(NamedTuple):
-    """Averages over all phases: the fraction of heads in each state (S,), and of each `observable`."""
-
-    states: np.ndarray
-    averages: np.ndarray
-
-
-Observable = Callable[[np.ndarray], np.ndarray]  # x (K,) ↦ a value for each state (K, S)
-
-
-def master_isometric(scheme: Scheme, observables: Sequence[Observable], nodes: int = 40) -> Cycle:
-    """The steady state at constant length: each phase by itself; only the home site can be attached to."""
-    edges = np.unique([-scheme.spacing / 2, scheme.spacing / 2, *(b for b in scheme.breaks if abs(b) < scheme.spacing / 2)])
-    point, share = np.polynomial.legendre.leggauss(nodes)
-    x = (edges[:-1, None] + np.diff(edges)[:, None] * (point + 1) / 2).ravel()
-    weight = (np.diff(edges)[:, None] * share / 2).ravel() / scheme.spacing
-    R = scheme.generator(x)
-    system = np.swapaxes(R, 1, 2).copy()
-    system[:, -1] = 1.0
-    right = np.zeros((len(x), R.shape[-1], 1))
-    right[:, -1] = 1.0
-    p = np.linalg.solve(system, right)[..., 0]
-    return Cycle(weight @ p, np.array([weight @ (o(x) * p).sum(1) for o in observables]))
-
-
-def master_steady(scheme: Scheme, u: float, observables: Sequence[Observable], sites: int = 2, tol: float = 1e-11) -> Cycle:
-    """The periodic state at velocity u ≠ 0: one head over one period of sliding, handed on to the next site until it repeats.
-
-    All phases pass through the same orbit, so averages over phases are averages over the period.
-    """
-    ell, sign = scheme.spacing, np.sign(u)
-    ks = np.arange(-sites, sites + 1)
-    T = ell / abs(u)
-    D = scheme.detached
-    S = scheme.generator(np.zeros(1)).shape[-1]
-    A, K = S - D, len(ks)
-    kinks = np.array(scheme.breaks)
-    cuts = np.mod(sign * (kinks + sign * ell / 2), ell) / ell  # where in the period some site stands at a breakpoint
-    cuts = np.unique(np.concatenate([[0.0, 1.0], cuts]))
-
-    def where(s: float) -> np.ndarray:
-        return sign * ell * (s - 0.5) + ks * ell
-
-    def slope(s: float, y: np.ndarray) -> np.ndarray:
-        x = where(s)
-        p = y[: D + K * A]
-        rows = np.concatenate([np.broadcast_to(p[:D] * (ks == 0)[:, None], (K, D)), p[D:].reshape(K, A)], axis=1)
-        gained = [(o(x) * rows).sum() for o in observables]
-        return np.concatenate([T * (p @ assemble(scheme, x, sites)), p[:D], rows[:, D:].sum(0), gained])
-
-    p = np.concatenate([np.ones(D) / D, np.zeros(K * A)])
-    for _ in range(500):
-        y = np.concatenate([p, np.zeros(S + len(observables))])
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
-            y = solve_ivp(slope, (a, b), y, method="LSODA", rtol=1e-10, atol=1e-13).y[:, -1]
-        end = y[: D + K * A]
-        attached = np.roll(end[D:].reshape(K, A), int(sign), axis=0)
-        attached[0 if sign > 0 else -1] = 0.0
-        after = np.concatenate([end[:D], attached.ravel()])
-        after[:D] *= (1 - attached.sum()) / after[:D].sum()
-        if np.abs(after - p).max() < tol:
-            return Cycle(y[D + K * A : D + K * A + S], y[D + K * A + S :])
-        p = after
-    raise ArithmeticError("The periodic state was not reached.")
 
 
 def gaussian_partial(power: int, a: float, b: float, p: float, q: float) -> float:

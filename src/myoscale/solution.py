@@ -17,13 +17,16 @@ import numpy as np
 import xarray as xr
 
 from . import macro, mechanics, store
+from .books import Cycling, Energy, Stats
 from .drive import AbstractDrive
 from .errors import InputError
-from .model import Model, Start
+from .model import Model, Start, scheme_at
+from .model.cycling import rate_curves, rate_limit
 from .model.scenario import tree_float
 from .numerics import chebyshev
 from .numerics.blocks import block_map
-from .population import AbstractPopulation, Density, Ensemble, Measure, Moments
+from .population import AbstractCyclingPopulation, AbstractPopulation, Attached, Density, Ensemble, Measure, Moments
+from .population import kept as heads
 from .population.density import Cells
 from .population.ensemble import Particles
 from .population.moments import Spread
@@ -45,79 +48,14 @@ class Scenario:
 
 
 @dataclasses.dataclass(frozen=True)
-class Energy:
-    """The ledger of theory.md section 4, each entry (T,).
-
-    `load` and `damping` are work done since t = 0 (a prescribed motion's reaction counts as load), `cycling` the net energy that
-    bridges brought by attaching, detaching and changing state. `balance` is what is left
-    unexplained: total − total(0) − load − damping − cycling, zero but for the integrator's error.
-    """
-
-    kinetic_tissue: Array
-    kinetic_bridges: Array
-    passive: Array
-    bridges: Array
-    pair: Array
-    load: Array
-    damping: Array
-    cycling: Array
-
-    @property
-    def total(self) -> Array:
-        """Kinetic and potential energy of tissue and bridges."""
-        return self.kinetic_tissue + self.kinetic_bridges + self.passive + self.bridges + self.pair
-
-    @property
-    def balance(self) -> Array:
-        """What the ledger leaves unexplained."""
-        work = self.load + self.damping + self.cycling
-        return self.total - self.total[0] - (work - work[0])
-
-    @property
-    def drift(self) -> float:
-        """Greatest |balance|, relative to the greatest energy that the ledger holds."""
-        entries = [getattr(self, field.name) for field in dataclasses.fields(self)]
-        scale = max(float(np.max(np.abs(entry))) for entry in [*entries, self.total])
-        return float(np.max(np.abs(self.balance))) / (scale or 1.0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Cycling:
-    """What cycling did until each saved time.
-
-    **Attributes:** `energy_in`, `energy_out` (T,): put into the bridges and taken out of them since t = 0, elastic and kinetic, all heads
-    together; per head at each point (T, P): `attachments`, `detachments`, `atp` (molecules split), `lost` (attached heads that were
-    carried out of the window and counted as detached) since t = 0, and `attached`, the share of heads attached now.
-    """
-
-    energy_in: Array
-    energy_out: Array
-    attachments: Array
-    detachments: Array
-    atp: Array
-    lost: Array
-    attached: Array
-
-
-@dataclasses.dataclass(frozen=True)
-class Stats:
-    """What a run cost and which path it took."""
-
-    path: str  # how expectations were computed
-    steps: int  # accepted and rejected
-    right_hand_sides: int
-    wall: float  # s, without compilation
-    compile: float  # s; 0 where the program was already there
-    memory: int  # bytes: arguments, results and temporaries of the compiled program
-    compression: float  # relative error bound of compressed sums; 0 where none were used
-
-
-@dataclasses.dataclass(frozen=True)
 class Snapshot:
     """The populations of all P points at one time; `snapshot[p]` is that of point p.
 
     `mean` (P, nx) and `covariance` (P, nx, nx) always; `points` (P, N, nx) and `weights` (P, N) for ensembles; `edges` (one array
     (P, cells + 1) an axis), `masses` and `density` (P, cells, …) for densities. What a representation has not is None.
+
+    Of bridges that attach and detach it shows the attached ones: `masses` are shares of all heads, whose sum is `attached` (P,), and
+    `states` (P, A, cells) those in each attached state; `mean` and `covariance` are of what is attached, NaN where nothing is.
     """
 
     kind: str  # points, density or gaussian
@@ -127,6 +65,8 @@ class Snapshot:
     weights: np.ndarray | None = None
     edges: tuple[np.ndarray, ...] | None = None
     masses: np.ndarray | None = None
+    attached: np.ndarray | float | None = None
+    states: np.ndarray | None = None
 
     @property
     def density(self) -> np.ndarray | None:
@@ -144,7 +84,8 @@ class Snapshot:
     def __getitem__(self, point: int) -> "Snapshot":
         pick: Any = lambda value: None if value is None else value[point]
         edges = None if self.edges is None else tuple(e[point] for e in self.edges)
-        fields = {name: pick(getattr(self, name)) for name in ("mean", "covariance", "points", "weights", "masses")}
+        names = ("mean", "covariance", "points", "weights", "masses", "attached", "states")
+        fields = {name: pick(getattr(self, name)) for name in names}
         return Snapshot(self.kind, edges=edges, **fields)
 
 
@@ -186,7 +127,7 @@ class Solution:
     def _stiffness(self):
         model, population = self.scenario.model, self.representation
         states = [self._state(i) for i in range(len(self.ts))]
-        evaluate = jax.jit(lambda y, z: macro.stiffness(model, population, y, z))
+        evaluate = jax.jit(lambda y, z: _stiffness(model, population, y, z))
         return concrete(jnp.stack([evaluate(y, z) for y, z in zip(self.y, states, strict=True)]))
 
     def population(self, t: float, point: int = 0) -> Snapshot:
@@ -216,6 +157,12 @@ class Solution:
         population: Any = self.representation
         if isinstance(population, Moments):
             return _concrete_snapshot("gaussian", z.p, z.s @ jnp.swapaxes(z.s, -1, -2))
+        if isinstance(population, AbstractCyclingPopulation):
+            now = _attached(model, population, z)
+            masses = jnp.sum(now.mass, axis=1)
+            moments = now.mean[:, None], now.variance[:, None, None]
+            shares = {"masses": masses, "attached": jnp.sum(masses, axis=1), "states": now.mass}
+            return _concrete_snapshot("density", *moments, edges=(now.edges,), **shares)
         edges, (mean, covariance) = _density_moments(model, population, z, jnp.asarray(self.y[i]))
         return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
 
@@ -265,9 +212,28 @@ class Solution:
         entries = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
         where = f", point {point}" if self.force.shape[1] > 1 else ""
         when = f"t = {self.ts[-1] if t is None else t:.4g}"
-        fig = plt.figure(figsize=draw.SIZE)
+        cycling = None
+        if self.cycling is not None:
+            kinds["bins"] = self.representation.bins(float(one.attached))
+            x = np.linspace(*self.visited(point), 401)
+            curves = rate_curves(scheme_at(self.scenario.model.bridge, point), x)
+            cycling = {"attached": self.cycling.attached[:, point], "atp": self.cycling.atp_rate[:, point]}
+            cycling["behind"] = x, curves, rate_limit(curves)
+        fig = plt.figure(figsize=draw.SIZE if cycling is None else draw.SIZE_CYCLING)
         curves = self.ts, self.y, entries, self.energy.total, self.force[:, point]
-        return np.array(draw.run(fig, *curves, kinds, where=where, when=when))
+        return np.array(draw.run(fig, *curves, kinds, where=where, when=when, cycling=cycling))
+
+    def visited(self, point: int = 0) -> tuple[float, float]:
+        """Extensions between which bridges that attach and detach are attached or attach, over all saved times; for drawing."""
+        low, high = (float(end) for end in scheme_at(self.scenario.model.bridge, point).zone)
+        ends = [(low, high)]
+        for t in self.ts[:: max(1, len(self.ts) // 50)]:
+            one = self.population(float(t), point)
+            seen = np.flatnonzero(one.density > 1e-3 * np.max(one.density)) if np.any(one.masses) else []
+            ends += [(one.edges[0][seen[0]], one.edges[0][seen[-1] + 1])] if len(seen) else []
+        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+        margin = 0.08 * (high - low)
+        return float(low - margin), float(high + margin)
 
     def to_xarray(self):
         """An `xarray.Dataset` of everything saved, with the scenario in its attributes."""
@@ -287,6 +253,9 @@ class Solution:
                 for name, a in moving.items()
             },
         }
+        if self.cycling is not None:
+            counted = {f.name: getattr(self.cycling, f.name) for f in dataclasses.fields(Cycling) if f.name != "ts"}
+            variables |= {f"cycling_{name}": (("time", "point")[: a.ndim], a) for name, a in counted.items()}
         if self.particles is not None:
             variables["particles_x"] = (("point", "bridge", "x"), self.particles.x)
             if self.particles.w is not None:
@@ -325,6 +294,19 @@ def _density_moments(model: Model, population: Density, z: Cells, y: Array) -> t
     return edges, macro.over_points(model, point, z, model.tissue.kinematics(y))
 
 
+@eqx.filter_jit
+def _attached(model: Model, population: AbstractCyclingPopulation, kept: PyTree) -> Attached:
+    """Attached heads in cells at each point."""
+    return macro.over_points(model, population.cells, kept)
+
+
+def _stiffness(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Float[Array, "P nq nq"]:
+    if not isinstance(population, AbstractCyclingPopulation):
+        return macro.stiffness(model, population, y, z)
+    one = lambda bridge, z, q: heads.stiffness(bridge, population.cells(bridge, z), q)
+    return model.tissue.heads[:, None, None] * macro.over_points(model, one, z, model.tissue.kinematics(y))
+
+
 def _moments(measure: Measure) -> tuple[Array, Array]:
     """Mean and covariance."""
     return measure.mean, measure.covariance
@@ -348,12 +330,15 @@ def from_dataset(data: xr.Dataset, scenario: Scenario) -> Solution:
     stats, representation = (store.typed_attribute(data, name) for name in ("stats", "representation"))
     values = {str(name): variable.values for name, variable in data.variables.items()}
     particles = Particles(values["particles_x"], values.get("particles_w")) if "particles_x" in values else None
-    kinds = {Density: Cells, Moments: Spread}
-    z = (
-        kinds[type(representation)](*(values[f"z_{f}"] for f in kinds[type(representation)]._fields))
-        if particles is None
-        else None
-    )
+    z = None
+    if particles is None:
+        kinds = {Density: Cells, Moments: Spread}
+        kind = kinds.get(type(representation)) or representation.kept
+        z = kind(*(values[f"z_{name}"] for name in kind._fields))
+    cycling = None
+    if "cycling_attached" in values:
+        names = [f.name for f in dataclasses.fields(Cycling) if f"cycling_{f.name}" in values]
+        cycling = Cycling(values["time"], **{name: values[f"cycling_{name}"] for name in names})
     same = ("y", "v", "force", "reaction", "residual", "singular_value", "path", "origin")
     energy = Energy(**{f.name: values[f"energy_{f.name}"] for f in dataclasses.fields(Energy)})
     return Solution(
@@ -364,6 +349,7 @@ def from_dataset(data: xr.Dataset, scenario: Scenario) -> Solution:
         representation=representation,
         z=z,
         particles=particles,
+        cycling=cycling,
         **{name: values[name] for name in same},
     )
 

@@ -41,7 +41,7 @@ def encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, enum.Enum):
-        return encode(value.value, arrays)
+        return {"$enum": _name(type(value)), "value": value.value}
     if isinstance(value, np.generic):
         return value.item()
     if dataclasses.is_dataclass(value):
@@ -72,6 +72,8 @@ def decode(value: Any, arrays: dict[str, np.ndarray], types: Iterable[type] = ()
         return arrays[value["$variable"]]
     if "$tuple" in value:
         return tuple(decode(item, arrays, types) for item in value["$tuple"])
+    if "$enum" in value:
+        return _find(value["$enum"], types)(value["value"])
     if "$function" in value:
         return Missing(value["$function"])
     kind = _find(value["$type"], types)

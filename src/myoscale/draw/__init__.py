@@ -4,9 +4,10 @@ Nothing here keeps state; who wants a window makes the figure with pyplot and pa
 """
 
 from .axes import distances, dress, energies, equal_aspect, first_middle_last, named_at_end, over_time, remark
+from .behind import behind
 from .labels import labels
 from .population import population, same_scale
-from .run import SIZE, run
+from .run import SIZE, SIZE_CYCLING, run
 from .styles import BLACK, COLOURS, DASHES, GREY, PALE, Style, styles
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "GREY",
     "PALE",
     "SIZE",
+    "SIZE_CYCLING",
     "Style",
+    "behind",
     "distances",
     "dress",
     "energies",

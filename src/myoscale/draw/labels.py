@@ -25,5 +25,10 @@ def labels(units: Mapping[str, str] | None = None, lengths: bool = True) -> dict
         "x1": f"extension x₁ [{length}]",
         "x2": f"extension x₂ [{length}]",
         "density": f"density [1/{length}]",
+        "attached": "share of heads attached",
+        "attached_density": f"attached heads [1/{length}]",
+        "rates": f"rates [1/{time}]",
+        "atp": f"ATP per head [1/{time}]",
+        "stiffness": of("stiffness", length if units is None else f"{force}/{length}"),
         "length": length,
     }

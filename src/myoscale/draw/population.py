@@ -23,14 +23,15 @@ def population(
     masses: Array | None = None,
     mean: Array | None = None,
     covariance: Array | None = None,
+    bins: int | None = None,
     rugs: int = 0,
     cloud: bool = False,
 ) -> bool:
     """Draw a measure that is given by weighted points, by masses of cells, or else by mean and covariance.
 
     **Arguments:** `points` (N, nx) or (N,), `weights` (N,), equal if left out; `edges`, one array an axis, and `masses`; `mean`
-    (nx,) and `covariance` (nx, nx), needed also for cells in two or more dimensions; `rugs`: how many rugs are there
-    already; `cloud`: whether to show points and masses in the plane too, pale.
+    (nx,) and `covariance` (nx, nx), needed also for cells in two or more dimensions; `bins`: cells are joined to so many
+    and drawn as a histogram; `rugs`: how many rugs are there already; `cloud`: whether to show points and masses in the plane too, pale.
 
     **Returns:** whether it was drawn as a rug.
     """
@@ -44,7 +45,12 @@ def population(
         if cloud:
             axes.scatter(*points[:, :2].T, s=5, color=PALE, linewidths=0, zorder=0)
     elif edges is not None and len(edges) == 1 and masses is not None:
-        axes.plot(*_curve(np.asarray(edges[0]), masses), **style.line)
+        if not np.any(masses):
+            return False
+        if bins is None:
+            axes.plot(*_curve(np.asarray(edges[0]), masses), **style.line)
+        else:
+            _stairs(axes, *joined(np.asarray(edges[0]), masses, bins), style)
         return False
     assert mean is not None and covariance is not None
     if cloud and edges is not None and masses is not None and len(edges) == 2:
@@ -66,7 +72,8 @@ def same_scale(axes: Sequence[Axes], flat: bool) -> None:
     """One range for all; densities stand on zero. Not shared axes, which cannot keep an aspect."""
     if not axes:
         return
-    x, y = (np.array([getattr(a, get)() for a in axes]) for get in ("get_xlim", "get_ylim"))
+    drawn = [a for a in axes if a.has_data()] or axes
+    x, y = (np.array([getattr(a, get)() for a in drawn]) for get in ("get_xlim", "get_ylim"))
     for a in axes:
         a.set_xlim(x[:, 0].min(), x[:, 1].max())
         a.set_ylim(0.0 if flat else y[:, 0].min(), y[:, 1].max())
@@ -84,18 +91,30 @@ def bin_count(x: Array, w: Array) -> int:
 def _points(axes: Axes, x: Array, w: Array, style: Style, rugs: int) -> bool:
     if len(x) > FEW:
         heights, edges = np.histogram(x, bin_count(x, w), weights=w, density=True)
-        axes.stairs(heights, edges, color=style.colour, linewidth=1.3, fill=False, zorder=style.order)
-        axes.stairs(heights, edges, color=style.colour, fill=True, alpha=0.12, zorder=1)
+        _stairs(axes, heights, edges, style)
         return False
     bottom = 0.055 * rugs
     axes.vlines(x, bottom, bottom + 0.05, color=style.colour, linewidth=1.2, transform=axes.get_xaxis_transform())
     return True
 
 
+def _stairs(axes: Axes, heights: Array, edges: Array, style: Style) -> None:
+    axes.stairs(heights, edges, color=style.colour, linewidth=1.3, fill=False, zorder=style.order)
+    axes.stairs(heights, edges, color=style.colour, fill=True, alpha=0.12, zorder=1)
+
+
+def joined(edges: Array, masses: Array, count: int) -> tuple[Array, Array]:
+    """Densities in `count` even cells over where masses are, and the edges of those."""
+    held = np.flatnonzero(masses)
+    even = np.linspace(edges[held[0]], edges[held[-1] + 1], count + 1)
+    below = np.concatenate([[0.0], np.cumsum(masses)])
+    return np.diff(np.interp(even, edges, below)) / np.diff(even), even
+
+
 def _curve(edges: Array, masses: Array) -> tuple[Array, Array]:
     """A density line through cells joined to about 200, without empty tails."""
     below = np.concatenate([[0.0], np.cumsum(masses)])
-    seen = np.flatnonzero((below[1:] > 1e-5) & (below[:-1] < 1 - 1e-5))
+    seen = np.flatnonzero((below[1:] > 1e-5 * below[-1]) & (below[:-1] < (1 - 1e-5) * below[-1]))
     span = edges[seen[-1] + 1] - edges[seen[0]]
     kept = [seen[0]]
     for j in range(seen[0] + 1, seen[-1] + 2):

@@ -1,4 +1,4 @@
-"""Four panels of one run: motion, ledger of energies, force of the bridges, their population at one time."""
+"""Panels of one run: motion, ledger of energies, force of the bridges, their population at one time; how many are attached, ATP."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 
 from ..types import Array
 from .axes import dress, energies, over_time
+from .behind import behind
 from .labels import labels
 from .population import population, same_scale
-from .styles import BLACK, COLOURS, Style
+from .styles import BLACK, COLOURS, GREY, Style
 
 SIZE = (12.0, 8.0)  # inches
+SIZE_CYCLING = (16.0, 8.0)
 
 
 def run(
@@ -26,17 +28,21 @@ def run(
     one: Mapping[str, Any],
     where: str = "",
     when: str = "",
+    cycling: Mapping[str, Any] | None = None,
 ) -> list[Axes]:
     """Draw a run into an empty figure.
 
     **Arguments:** `ts` (T,); `y` (T, ny); `entries` of the ledger and their `total`, each (T,); `force` (T, nq); `one`, the
-    population as keywords of `population`; `where` and `when` it is, for the headings.
+    population as keywords of `population`; `where` and `when` it is, for the headings; `cycling`, of bridges that attach and
+    detach: `attached` and `atp` (T,), and `behind`, what `behind` takes from x on.
 
-    **Returns:** the axes: motion, energy, force, population.
+    **Returns:** the axes: motion, energy, force, population; then share attached and ATP, of bridges that attach and detach.
     """
     names = labels()
     fig.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
-    axes = list(fig.subplots(2, 2).flat)
+    axes = list(fig.subplots(2, 2 if cycling is None else 3).flat)
+    if cycling is not None:
+        axes = [axes[k] for k in (0, 5, 1, 3, 2, 4)]
     line = {"color": BLACK, "linewidth": 1.8}
     over_time(axes[0], ts, y, "y", **line)
     dress(axes[0], "Motion of the tissue", names["time"], names["y"])
@@ -50,5 +56,15 @@ def run(
     dress(
         axes[3], f"Bridges{where}, {when}" + ("" if nx == 1 else ", mean ± 1 and 2 std"), *(names[name] for name in of)
     )
-    same_scale(axes[3:], flat=nx == 1)
+    same_scale(axes[3:4], flat=nx == 1)
+    if cycling is None:
+        return axes
+    axes[3].set_ylabel(names["attached_density"])
+    second = behind(axes[3], *cycling["behind"], names["rates"])
+    axes[3].set_xlim(second.get_xlim())
+    second.legend(loc="upper left", frameon=False, fontsize=9.5, labelcolor=GREY)
+    for axis, key, heading in ((axes[4], "attached", "Heads attached"), (axes[5], "atp", "ATP split")):
+        axis.plot(ts, cycling[key], **line)
+        axis.set_ylim(0.0)
+        dress(axis, f"{heading}{where}", names["time"], names[key])
     return axes

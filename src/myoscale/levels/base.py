@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from .. import macro
 from ..citations import Citation
 from ..errors import InputError
-from ..model import AbstractLaw, Model, Start
+from ..model import AbstractCycling, AbstractLaw, Model, Start
 from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
@@ -34,9 +34,11 @@ class AbstractLevel(eqx.Module):
     def check(self, start: Start) -> None:
         """Raise `InputError` if the level cannot represent this start."""
 
-    def check_cycling(self, start: Start) -> None:
+    def check_cycling(self, start: Start, scheme: AbstractCycling) -> None:
         """Raise `InputError` if the level cannot represent bridges that attach and detach."""
-        raise InputError(f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced.")
+        raise InputError(
+            f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced."
+        )
 
     @abc.abstractmethod
     def begin(
@@ -60,8 +62,17 @@ def check_steps(level: Any) -> None:
     if level.dt is not None and not (isinstance(level.dt, int | float) and math.isfinite(level.dt) and level.dt > 0):
         raise InputError(f"{type(level).__name__} expected dt > 0, a time step. Received {level.dt!r}.")
     sites = getattr(level, "sites", None)
-    if sites is not None and (not isinstance(sites, int) or isinstance(sites, bool) or not 1 <= sites <= 1000):
-        raise InputError(f"{type(level).__name__} expected sites, a whole number from 1 to 1000. Received {sites!r}.")
+    number = isinstance(sites, int | float) and not isinstance(sites, bool)
+    if sites is not None and not (number and (0 < sites < 1 or (1 <= sites <= 1000 and sites == int(sites)))):
+        raise InputError(
+            f"{type(level).__name__} expected sites, a whole number up to 1000, or a part of one below 1. Received {sites!r}."
+        )
+
+
+def periods_and_span(level: Any) -> tuple[int, float]:
+    """How many sites in a row a window holds, and what part of the spacing if that is less than one."""
+    sites = 1.0 if level.sites is None else float(level.sites)
+    return max(int(sites), 1), min(sites, 1.0)
 
 
 def cycling_label(level: Any) -> str:

@@ -10,7 +10,7 @@ from ..citations import GAUSS_RULES, PLUNDER_SIMEON_2023
 from ..errors import InputError
 from ..model import scheme_of
 from ..population import Sites
-from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_law, need_memory
+from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_law, need_memory, periods_and_span
 
 _MOST = 10_000  # nodes an axis
 _ORDER = 4  # nodes in a panel, for cycling bridges
@@ -28,7 +28,7 @@ class Characteristics(AbstractPointLevel):
     name: ClassVar[str] = "characteristics"
 
     nodes: int = eqx.field(static=True)
-    sites: int | None = eqx.field(static=True, default=None)
+    sites: float | None = eqx.field(static=True, default=None)
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -48,7 +48,7 @@ class Characteristics(AbstractPointLevel):
         """The mean-field limit, and the rules."""
         return (PLUNDER_SIMEON_2023, *GAUSS_RULES)
 
-    def check_cycling(self, start):
+    def check_cycling(self, start, scheme):
         """Memory for the nodes."""
         need_memory(self, 40.0 * self.nodes)
 
@@ -65,9 +65,9 @@ class Characteristics(AbstractPointLevel):
         """Label the nodes; of cycling bridges, Gauss nodes of phases, at each site."""
         if scheme_of(model.bridge) is None:
             return begin_points(self, model, start, q, key, seed)
-        periods = self.sites or 1
+        periods, span = periods_and_span(self)
         panels = -(-int(self.nodes) // (periods * _ORDER))
-        return begin_cycling(Sites(panels * _ORDER, periods, _ORDER), model, start, q)
+        return begin_cycling(Sites(panels * _ORDER, periods, _ORDER, span), model, start, q)
 
     def points(self, start, points, key, seed):
         """Nodes and weights of the law, the same at every point."""

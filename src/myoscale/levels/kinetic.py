@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..model import scheme_of
 from ..population import Density, Sites
 from ..types import Scalar, float64
-from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_law, need_memory
+from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_law, need_memory, periods_and_span
 
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
@@ -33,7 +33,7 @@ class Kinetic(AbstractLevel):
 
     cells: int = eqx.field(static=True)
     window: Scalar = 7.0
-    sites: int | None = eqx.field(static=True, default=None)
+    sites: float | None = eqx.field(static=True, default=None)
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -49,7 +49,11 @@ class Kinetic(AbstractLevel):
     @property
     def label(self):
         """`kinetic:cells`."""
-        return f"{self.name}:{self.cells}" + ("" if self.window == 7.0 else f",window={self.window:g}") + cycling_label(self)
+        return (
+            f"{self.name}:{self.cells}"
+            + ("" if self.window == 7.0 else f",window={self.window:g}")
+            + cycling_label(self)
+        )
 
     @float64
     def cites(self, start):
@@ -57,7 +61,7 @@ class Kinetic(AbstractLevel):
         across = (MCCORQUODALE_COLELLA_2011,) if start.nx > 1 else ()
         return (PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997, *across)
 
-    def check_cycling(self, start):
+    def check_cycling(self, start, scheme):
         """Memory for the cells."""
         need_memory(self, 40.0 * self.cells)
 
@@ -83,8 +87,8 @@ class Kinetic(AbstractLevel):
     def begin(self, model, start, q, key, seed):
         """Cell masses of the law, the same at every point; or the shares attached of cycling bridges."""
         if scheme_of(model.bridge) is not None:
-            periods = self.sites or 1
-            return begin_cycling(Sites(-(-int(self.cells) // periods), periods), model, start, q)
+            periods, span = periods_and_span(self)
+            return begin_cycling(Sites(-(-int(self.cells) // periods), periods, 1, span), model, start, q)
         population = Density(int(self.cells))
         z, _ = population.start(need_law(self, start, _REMEDY), self.window)
         return population, jax.tree.map(lambda a: jnp.broadcast_to(a, (q.shape[0], *a.shape)), z)

@@ -1,4 +1,4 @@
-"""The macro–macro system: mean and covariance of the population, closed by a Gaussian (theory.md section 9)."""
+"""The macro–macro system: a few moments of the population, closed by a Gaussian (theory.md section 9)."""
 
 from typing import ClassVar
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from ..citations import GAUSS_RULES
 from ..errors import InputError
-from ..model import AbstractLaw
-from ..population import Measure, Moments
-from .base import AbstractLevel, need_memory
+from ..model import AbstractLaw, Availability, scheme_of
+from ..population import Distribution, Measure, Moments
+from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_memory
 
 _MOST = 1_000  # nodes an axis
 
@@ -20,6 +20,8 @@ class MomentClosure(AbstractLevel):
     """Two moments and a Gaussian closure, integrals on `nodes` Gauss–Hermite nodes an axis.
 
     Exact where Φ and F₁ are affine in x (the linear and the element constraint with springs), whatever the law; elsewhere a model.
+    Of cycling bridges it keeps three moments of each attached state (the distribution-moment approximation) and says in
+    `Solution.cycling.trusted` how long it can be trusted; `dt` is the time step.
 
     **Raises:** `InputError` for fewer than two nodes.
     """
@@ -27,19 +29,29 @@ class MomentClosure(AbstractLevel):
     name: ClassVar[str] = "moments"
 
     nodes: int = eqx.field(static=True, default=16)
+    dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if not isinstance(self.nodes, int | np.integer) or isinstance(self.nodes, bool) or self.nodes < 2:
             raise InputError(f"MomentClosure expected nodes, a whole number ≥ 2 an axis. Received {self.nodes!r}.")
+        check_steps(self)
 
     @property
     def label(self):
         """`moments`."""
-        return self.name if self.nodes == 16 else f"{self.name}:{self.nodes}"
+        return (self.name if self.nodes == 16 else f"{self.name}:{self.nodes}") + cycling_label(self)
 
     def cites(self, start):
         """The rules."""
         return GAUSS_RULES
+
+    def check_cycling(self, start, scheme):
+        """One-site availability of one detached state, or a pool of any number."""
+        if scheme.availability is not Availability.POOL and scheme.detached > 1:
+            raise InputError(
+                f"MomentClosure expected heads with one detached state, or detached heads that share one pool. Received "
+                f"{type(scheme).__name__} with {scheme.detached} and availability 'sites': say availability='pool', or use Kinetic."
+            )
 
     def check(self, start):
         """Every start has two moments."""
@@ -50,7 +62,9 @@ class MomentClosure(AbstractLevel):
         need_memory(self, 8.0 * start.nx * float(self.nodes) ** start.nx)
 
     def begin(self, model, start, q, key, seed):
-        """Mean and covariance of the law, or of the points at each point of the tissue."""
+        """Mean and covariance of the law, or of the points at each point of the tissue; of cycling bridges, of what is attached."""
+        if scheme_of(model.bridge) is not None:
+            return begin_cycling(Distribution(int(self.nodes)), model, start, q)
         population, count = Moments(int(self.nodes)), q.shape[0]
         if isinstance(start.x, AbstractLaw):
             mean, covariance = (jnp.broadcast_to(a, (count, *a.shape)) for a in (start.x.mean(), start.x.covariance()))

@@ -63,10 +63,12 @@ class Reduced(AbstractPointLevel):
         sobol = self.sampling is Sampling.SOBOL and isinstance(start.x, AbstractLaw)
         return (PLUNDER_SIMEON_2023, *((ROSENBLATT_1952, *SOBOL_POINTS) if sobol else ()))
 
-    def check_cycling(self, start):
+    def check_cycling(self, start, scheme):
         """A number of heads, drawn at random."""
         if self.n is None or self.sampling is not Sampling.RANDOM:
-            raise InputError(f"Reduced expected n, a number of heads, drawn at random, for cycling bridges. Received {self.label}: say Reduced(1_000).")
+            raise InputError(
+                f"Reduced expected n, a number of heads, drawn at random, for cycling bridges. Received {self.label}: say Reduced(1_000)."
+            )
         need_memory(self, 20.0 * self.n)
 
     def check(self, start):
@@ -82,6 +84,7 @@ class Reduced(AbstractPointLevel):
                 )
             need_memory(self, 3.0 * start.nx * self.n)
             return
+        assert start.x is not None
         given = np.shape(start.x)[-2] if np.ndim(start.x) > 1 else np.shape(start.x)[0]
         if self.n not in (None, given):
             raise InputError(

@@ -18,7 +18,7 @@ from ..drive import Length, QuasiStatic, at
 from ..macro import Motion
 from ..model import Momentum, scheme_of
 from ..numerics import small
-from ..population import AbstractCyclingPopulation, Flux, energies, inertia
+from ..population import AbstractCyclingPopulation, energies, inertia
 from ..types import Array, Float, PyTree
 from .integrate import Outcome, Problem, Record, State, field, refresh, weakest
 
@@ -38,17 +38,23 @@ class Tally(NamedTuple):
     atp: Float[Array, " P"]
     lost: Float[Array, " P"]
     attached: Float[Array, " P"]  # share of heads attached now
+    closure_error: Float[Array, " P"] | None = None  # of a closure, so far
 
 
 def no_tally(model, population, z: PyTree) -> Tally:
     """At the start."""
     zeros = jnp.zeros(model.tissue.heads.shape[0])
-    return Tally(jnp.zeros(()), jnp.zeros(()), zeros, zeros, zeros, zeros, share_attached(model, population, z))
+    return Tally(jnp.zeros(()), jnp.zeros(()), zeros, zeros, zeros, zeros, share_attached(model, population, z), closure_error(model, population, z))
 
 
 def share_attached(model, population, z: PyTree) -> Float[Array, " P"]:
     """The share of heads attached at each point."""
     return macro.over_points(model, lambda bridge, z: jnp.sum(population.attached(bridge, z)[1]), z)
+
+
+def closure_error(model, population, z: PyTree) -> Float[Array, " P"] | None:
+    """What a closure says about itself at each point."""
+    return macro.over_points(model, lambda bridge, z: population.closure_error(z), z)
 
 
 def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""]) -> Outcome:
@@ -78,7 +84,8 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
 
 
 def _record(problem: Problem, state: State) -> Record:
-    model, population, drive = problem.model, problem.population, problem.drive
+    model, drive = problem.model, problem.drive
+    population: Any = problem.population
     motion, z = state.motion, state.still
     y, v = macro.prescribe(drive, state.t, motion.y, motion.v)
     q, _, _ = macro.kinematics(model, y, v)
@@ -213,25 +220,33 @@ def _exchange(problem: Problem, state: State, h: Array) -> State:
         atp=state.tally.atp + flux.atp,
         lost=state.tally.lost + flux.lost,
         attached=share_attached(model, population, after),
+        closure_error=closure_error(model, population, after),
     )
     return state._replace(motion=motion._replace(v=v), still=after, tally=tally, step=state.step + 1)
 
 
 def _kinetic(problem, y, v, before, after, gained):
-    """Kinetic energy that heads bring and take, and ẏ afterwards."""
-    model = problem.model
-    if isinstance(problem.drive, QuasiStatic):
+    """Kinetic energy that heads bring and take, and ẏ afterwards.
+
+    Heads `at_rest` are taken along while others let go with the velocity they have: v′ = −M⁻¹Bv, B the mass attached in a unit of time.
+    With the mean mass M̄ and the gross gain G of a step, (M̄ + G/2)v⁺ = (M̄ − G/2)v is of second order, and for one head that attaches
+    it is M⁺v⁺ = M⁻v.
+    """
+    model, drive = problem.model, problem.drive
+    if isinstance(drive, QuasiStatic):
         return jnp.zeros(()), jnp.zeros(()), v
     brought = model.tissue.assemble(y, gained)
-    taken = model.tissue.assemble(y, before - after + gained)
-    out = 0.5 * v @ taken @ v
-    if scheme_of(model.bridge).momentum is Momentum.COMOVING:
-        return 0.5 * v @ brought @ v, out, v
-    held = problem.drive.indices(y.size) if isinstance(problem.drive, Length) else ()
-    total = jnp.asarray(model.tissue.mass_matrix) + model.tissue.assemble(y, after)
-    if len(held) == y.size:  # what holds the motion takes the new heads along
-        return 0.5 * v @ brought @ v, out, v
-    kept = (total - brought) @ v
-    new = macro.constrained(total, kept, held, v[jnp.array(held)]) if held else small.solve(total, kept)
-    change = 0.5 * new @ total @ new - 0.5 * v @ (total - brought) @ v
-    return jnp.maximum(change, 0.0), out + jnp.maximum(-change, 0.0), new
+    held = drive.indices(y.size) if isinstance(drive, Length) else ()
+    scheme = scheme_of(model.bridge)
+    assert scheme is not None
+    if (
+        scheme.momentum is Momentum.COMOVING or len(held) == y.size
+    ):  # what holds the motion takes them along
+        taken = model.tissue.assemble(y, before - after + gained)
+        return 0.5 * v @ brought @ v, 0.5 * v @ taken @ v, v
+    tissue = jnp.asarray(model.tissue.mass_matrix)
+    m0, m1 = (tissue + model.tissue.assemble(y, mass) for mass in (before, after))
+    left, right = (m0 + m1 + brought) / 2, (m0 + m1 - brought) @ v / 2
+    new = macro.constrained(left, right, held, v[jnp.array(held)]) if held else small.solve(left, right)
+    change = 0.5 * new @ m1 @ new - 0.5 * v @ m0 @ v
+    return jnp.maximum(change, 0.0), jnp.maximum(-change, 0.0), new

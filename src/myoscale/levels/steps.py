@@ -25,14 +25,17 @@ def complete(level: Any, model: Model) -> Any:
     if scheme is None or getattr(level, "sites", 1) is not None:
         return level
     if is_traced((scheme.zone, scheme.spacing)):
-        raise InputError(f"Expected {level.label} with sites=… inside jit, grad or vmap. Received none: give a number of sites.")
-    return dataclasses.replace(level, sites=reach(model, scheme))
+        raise InputError(
+            f"Expected {level.label} with sites=… inside jit, grad or vmap. Received none: give a number of sites."
+        )
+    return dataclasses.replace(level, sites=reach(scheme))
 
 
-def reach(model: Model, scheme: AbstractCycling) -> int:
-    """Sites in a row that a head attached at one end of the zone usually lets go before it has passed."""
+def reach(scheme: AbstractCycling) -> float:
+    """Sites in a row, or the part of one, that a head attached at one end of the zone usually lets go before it has passed."""
     low, high = (np.asarray(end, float) for end in scheme.zone)
-    return int(np.clip(np.ceil(np.max(_REACH * (high - low) / np.asarray(scheme.spacing, float))), 1, 64))
+    sites = np.max(_REACH * (high - low) / np.asarray(scheme.spacing, float))
+    return float(sites if sites < 1 else min(np.ceil(sites), 64))
 
 
 def fastest(model: Model) -> float:
@@ -54,7 +57,9 @@ def substeps(level: Any, model: Model, times: np.ndarray) -> int:
     gap = float(np.max(np.diff(times)))
     if is_traced(model.bridge):
         if level.dt is None:
-            raise InputError(f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step.")
+            raise InputError(
+                f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step."
+            )
         return max(1, int(np.ceil(gap / level.dt - 1e-9)))
     rate = fastest(model)
     longest = _LONGEST / rate if rate > 0 else gap

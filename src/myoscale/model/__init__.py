@@ -9,6 +9,7 @@ from .cycling import (
     Momentum,
     Zahalak1981,
     generator_of,
+    scheme_at,
     scheme_of,
 )
 from .laws import AbstractLaw, Mixture, MultivariateNormal, Normal, Tabulated, Uniform
@@ -34,5 +35,6 @@ __all__ = [
     "Uniform",
     "Zahalak1981",
     "generator_of",
+    "scheme_at",
     "scheme_of",
 ]

@@ -7,7 +7,7 @@ Everything else (Φ, Ω, λ, ξ) follows by differentiation; see `mechanics`.
 
 import abc
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -39,6 +39,9 @@ class AbstractBridge(eqx.Module):
     extension: ClassVar[Callable | None] = None
     flow: ClassVar[Callable | None] = None
     cites: ClassVar[tuple[Citation, ...]] = ()
+
+    if TYPE_CHECKING:  # not every bridge has it: a field declared here would come before `mass` in every constructor
+        cycling: ClassVar[Any]
 
     @abc.abstractmethod
     def constraint(self, x: Float[Array, " nx"], q: Float[Array, " nq"]) -> Float[Array, " k"]:

@@ -118,7 +118,9 @@ def _points(start, points):
     if start.x is None:
         raise InputError("Expected Start.x, a law or points of the bridges' extension. Received none.")
     if not is_traced(start.attached) and start.attached:
-        raise InputError("Start.attached belongs to cycling bridges; this bridge has no cycling. Received a share: leave it out.")
+        raise InputError(
+            "Start.attached belongs to cycling bridges; this bridge has no cycling. Received a share: leave it out."
+        )
     if isinstance(start.x, AbstractLaw):
         if start.weights is not None:
             raise InputError("Start.weights belong to given points. Received weights and a law: leave them out.")

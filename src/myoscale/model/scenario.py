@@ -42,9 +42,7 @@ class Start(eqx.Module):
         "law or points of the bridges' extension", "length", default=None, kw_only=True
     )
     weights: Float[Array, "..."] | None = parameter("of the points, sum 1", "1", default=None, kw_only=True)
-    attached: Scalar = parameter(
-        "share of cycling heads attached, with the law x", "1", default=0.0, kw_only=True
-    )
+    attached: Scalar = parameter("share of cycling heads attached, with the law x", "1", default=0.0, kw_only=True)
 
     @property
     def nx(self) -> int:

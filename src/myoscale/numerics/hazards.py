@@ -4,6 +4,7 @@ A rate integrated along the path of a point, or over a cell that moves, is exact
 breakpoints; frozen at a point it would cost an order (theory.md section 8).
 """
 
+import itertools
 from collections.abc import Callable
 
 import jax
@@ -16,7 +17,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)  # exact to degree 3
 
 
 def box_mean(
-    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: Float[Array, " B"] | tuple[Scalar, ...]
+    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: tuple[Scalar, ...]
 ) -> Array:
     """Mean of `rate` over [low, high], split at increasing breakpoints.
 
@@ -26,7 +27,7 @@ def box_mean(
     """
     cuts = [low, *(jnp.clip(b, low, high) for b in breakpoints), high]
     total: Array | None = None
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in itertools.pairwise(cuts):
         share = (right - left) / (high - low) / 2
         for node, weight in zip(_NODES, _WEIGHTS, strict=True):
             value = rate(left + (right - left) * ((node + 1) / 2))

@@ -1,17 +1,21 @@
-"""Representations of the bridge population at one point: points, a density, a few moments."""
+"""Representations of the bridge population at one point: points, a density, a few moments; and of bridges that attach and detach."""
 
 from .base import AbstractPopulation, Measure, energies, inertia, local
-from .density import Density
 from .cycling import AbstractCyclingPopulation, Flux
+from .density import Density
+from .distribution import Distribution
 from .ensemble import Ensemble
 from .heads import Heads
+from .kept import Attached
 from .moments import Moments
 from .sites import Sites
 
 __all__ = [
     "AbstractCyclingPopulation",
     "AbstractPopulation",
+    "Attached",
     "Density",
+    "Distribution",
     "Ensemble",
     "Flux",
     "Heads",

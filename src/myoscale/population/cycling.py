@@ -5,8 +5,9 @@ attach, detach or wrap. While tissue moves nothing else does; attachment and det
 """
 
 import abc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,7 @@ from ..model import AbstractCycling, AbstractLaw
 from ..model.bridge import AbstractBridge
 from ..types import Array, Float, PyTree
 from .base import AbstractPopulation, Measure, pair_forces
+from .kept import Attached
 
 
 class Flux(NamedTuple):
@@ -31,6 +33,8 @@ class Flux(NamedTuple):
 
 class AbstractCyclingPopulation(AbstractPopulation):
     """A representation of bridges that attach and detach; its state z has the fields `c` and `s` of the common shift."""
+
+    kept: eqx.AbstractClassVar[Any]  # the named tuple that `summary` returns
 
     @abc.abstractmethod
     def start(self, bridge: AbstractBridge, q: Float[Array, " nq"], law: AbstractLaw | None, share: Array, *key: Array):
@@ -55,7 +59,19 @@ class AbstractCyclingPopulation(AbstractPopulation):
 
     @abc.abstractmethod
     def summary(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> PyTree:
-        """What is kept of z at a saved time."""
+        """What is kept of z at a saved time, a `kept`."""
+
+    @abc.abstractmethod
+    def cells(self, bridge: AbstractBridge, kept: PyTree) -> Attached:
+        """What is kept, as the share of heads attached in cells: what results show, compare and draw."""
+
+    def bins(self, share: float) -> int | None:
+        """How many bins show that share of heads and not chance alone; None where there is no chance in it."""
+        return None
+
+    def closure_error(self, z: PyTree) -> Array | None:
+        """Of a closure, the error of its force so far, as it sees it itself (1 is the isometric force); None of what closes nothing."""
+        return None
 
     def shift(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Float[Array, ""]:
         """S(q), by which every label has moved since the start."""

@@ -4,16 +4,18 @@ Within one exchange each head jumps at the rates of its state, averaged over its
 number comes from the key.
 """
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..model import AbstractLaw, Availability
 from ..numerics.hazards import box_mean, jumps
 from ..types import Array, Float, Int
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix, period
+from .kept import Attached
 
 _BINS = 256  # of the histogram that is kept, and of the table a pool attaches from
 
@@ -38,6 +40,8 @@ class Histogram(NamedTuple):
 
 class Heads(AbstractCyclingPopulation):
     """`n` heads of equal weight at a point."""
+
+    kept: ClassVar[Any] = Histogram
 
     n: int = eqx.field(static=True)
 
@@ -73,9 +77,9 @@ class Heads(AbstractCyclingPopulation):
         spacing, first = scheme.spacing, scheme.detached
         shift = self.shift(bridge, z, q)
         path = jnp.maximum(jnp.abs(self.velocity(bridge, z, q, u)) * dt, 1e-9 * spacing)
-        allowed = 1.0 - jnp.eye(scheme.states)
-        allowed = allowed.at[:first, first:].multiply(r)
-        mean = lambda x: box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints) * allowed
+        allowed = jnp.ones((scheme.states, scheme.states)) - jnp.eye(scheme.states)
+        allowed = jnp.asarray(allowed).at[:first, first:].multiply(r)
+        mean = lambda x: box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints) * allowed[None]
         pool = scheme.availability is Availability.POOL
         edges = jnp.linspace(*map(jnp.asarray, scheme.zone), _BINS + 1)
         table = box_mean(jax.vmap(scheme.generator), edges[:-1], edges[1:], scheme.breakpoints)[:, :first, first:]
@@ -85,7 +89,7 @@ class Heads(AbstractCyclingPopulation):
             x, state = heads
             if not pool:
                 return jnp.take_along_axis(mean(x), state[:, None, None], axis=1)[:, 0]
-            everywhere = mean(x).at[:, :first, first:].set(jnp.broadcast_to(table[-1] * r, (x.size, *table.shape[1:])))
+            everywhere = jnp.asarray(mean(x)).at[:, :first, first:].set(jnp.broadcast_to(table[-1] * r, (x.size, *table.shape[1:])))
             return jnp.take_along_axis(everywhere, state[:, None, None], axis=1)[:, 0]
 
         def jump(key, heads, target):
@@ -135,3 +139,13 @@ class Heads(AbstractCyclingPopulation):
         total = jnp.maximum(jnp.sum(share), 1e-300)
         mean = jnp.sum(share * x) / total
         return Histogram(edges, mass, mean, jnp.sum(share * (x - mean) ** 2) / total)
+
+    def bins(self, share):
+        """As many as Scott's rule gives to a law without tails."""
+        return int(np.clip(round((self.n * share) ** (1 / 3)), 8, 80))
+
+    def cells(self, bridge, kept):
+        """The bins, with the moments of the heads themselves."""
+        some = jnp.sum(kept.mass) > 0
+        moments = (jnp.where(some, value, jnp.nan) for value in (kept.mean, kept.variance))
+        return Attached(kept.edges, (kept.edges[1:] + kept.edges[:-1]) / 2, kept.mass, *moments)

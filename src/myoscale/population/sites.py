@@ -11,7 +11,7 @@ A breakpoint cuts the share of heads that a phase stands for into two, each with
 differently, an error of first order wherever rates jump. What the breakpoint passes changes side, and no more than that is mixed.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,7 +22,7 @@ from ..model import AbstractLaw, Availability
 from ..numerics.hazards import box_mean, exchange_pair, phis
 from ..types import Array, Float
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
-
+from .kept import attached
 
 _THIN = 1e-9  # of what a phase stands for: the least on one side of a cut
 
@@ -59,11 +59,17 @@ class Panel(NamedTuple):
 
 
 class Sites(AbstractCyclingPopulation):
-    """`phases` nodes in a period, `order` of them in a panel, at each of `periods` sites."""
+    """`phases` nodes, `order` of them in a panel, at each of `periods` sites.
+
+    They are the phases of one period; with `span` < 1 (and one site) of that part of it which the window holds: the others are detached.
+    """
+
+    kept: ClassVar[Any] = Profile
 
     phases: int = eqx.field(static=True)
     periods: int = eqx.field(static=True, default=1)
     order: int = eqx.field(static=True, default=1)
+    span: float = eqx.field(static=True, default=1.0)
 
     @property
     def panel(self) -> Panel:
@@ -76,16 +82,16 @@ class Sites(AbstractCyclingPopulation):
     def weights(self) -> Float[Array, " K"]:
         """The share of heads with each phase."""
         panels = self.phases // self.order
-        return jnp.asarray(np.tile(self.panel.weight, panels) / panels)
+        return jnp.asarray(self.span * np.tile(self.panel.weight, panels) / panels)
 
     def start(self, bridge, q, law: AbstractLaw | None, share) -> Fractions:
         """Everything detached; or the `share` of heads attached (in the first attached state) with a law of extension."""
         scheme, panel = bridge.cycling, self.panel
         panels = self.phases // self.order
-        width = scheme.spacing / panels
+        width = self.span * scheme.spacing / panels
         # A breakpoint at the edge of a panel stays there while nothing moves.
         phase = (jnp.arange(panels)[:, None] + panel.position[None]).reshape(-1) * width
-        origin = scheme.zone[0] - width * jnp.ceil((self.periods * scheme.spacing / 2 + scheme.zone[0]) / width)
+        origin = scheme.zone[0] - width * jnp.ceil((self.periods * self.span * scheme.spacing / 2 + scheme.zone[0]) / width)
         labels = origin + phase[None] + scheme.spacing * jnp.arange(self.periods)[:, None]
         n = jnp.zeros((scheme.attached, *labels.shape, 2))
         d = jnp.zeros((scheme.detached, self.phases, 2)).at[0].set(1.0)
@@ -141,20 +147,25 @@ class Sites(AbstractCyclingPopulation):
 
     def _in_window(self, scheme, z, shift, path):
         """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost."""
-        length = self.periods * scheme.spacing
+        length = self.periods * self.span * scheme.spacing
         margin = path + length / (self.phases * self.periods)
         begin, end = scheme.zone
-        low = jnp.maximum(jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin))
+        low = jnp.maximum(
+            jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin)
+        )
         turns = jnp.floor((z.l + shift - low) / length)
         gone = jnp.where(turns[None, ..., None] != 0, z.n, 0.0)
         lost = jnp.sum(gone * self._shares(z.cut)[None, None])
         d = z.d.at[0].add(jnp.sum(gone, axis=(0, 1)) if z.d.shape[1] > 1 else lost)
+        if self.span < 1 and z.d.shape[1] > 1:  # other heads enter than those that left
+            fresh = jnp.zeros_like(z.d).at[0].set(1.0)
+            d = jnp.where(jnp.any(turns != 0, axis=0)[None, :, None], fresh, d)
         return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), lost
 
     def _own(self, scheme) -> tuple[Array, Array]:
         """Where what each phase stands for begins and ends, from its node, (K,)."""
         panel, panels = self.panel, self.phases // self.order
-        each = lambda values: jnp.tile(jnp.asarray(values), panels) * (scheme.spacing / panels)
+        each = lambda values: jnp.tile(jnp.asarray(values), panels) * (self.span * scheme.spacing / panels)
         return each(panel.begin - panel.position), each(panel.end - panel.position)
 
     def _recut(self, scheme, z, x):
@@ -188,7 +199,7 @@ class Sites(AbstractCyclingPopulation):
         low, high = jnp.stack([begin, middle], axis=1)[None], jnp.stack([middle, end], axis=1)[None]
         near = jnp.ones((1, 1, 1), bool)
         if self.order > 1:
-            size = scheme.spacing / panels
+            size = self.span * scheme.spacing / panels
             front = jnp.tile(jnp.asarray(panel.position), panels)[None] * size + path / 2
             back = size - front + path
             near = jnp.zeros_like(x, bool)
@@ -214,7 +225,15 @@ class Sites(AbstractCyclingPopulation):
         side = jnp.stack([z.cut, 1.0 - z.cut], axis=1)
         n = jnp.sum(z.n * side[None, None], axis=-1).reshape(z.n.shape[0], -1)
         detached = jnp.sum(z.d * self._shares(z.cut)[None], axis=(1, 2)) if z.d.shape[1] > 1 else z.d[:, 0, 0]
-        return Profile(x[order], n[:, order], weight[order], detached)
+        return Profile(x[order], n[:, order], weight[order], detached.at[0].add((1.0 - self.span) * (z.d.shape[1] > 1)))
+
+    def cells(self, bridge, kept):
+        """Each node's own share of its panel: side by side they fill the window."""
+        ends = jnp.cumsum(kept.weight) * bridge.cycling.spacing
+        ends = jnp.concatenate([jnp.zeros(1), ends])
+        # Nodes are off the middle of their shares, by nothing in the mean over a panel.
+        first = jnp.mean(kept.x - (ends[1:] + ends[:-1]) / 2)
+        return attached(first + ends, kept.x, kept.n * kept.weight[None])
 
 
 class _Book:
@@ -223,7 +242,9 @@ class _Book:
     def __init__(self, shares, scheme, energy):
         self.shares, self.energy, self.first = shares, energy, scheme.detached
         self.atp = atp_matrix(scheme)
-        self.sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
+        self.sums: dict[str, Array] = dict.fromkeys(
+            ("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(())
+        )
 
     def count(self, i: int, j: int, amount: Array) -> None:
         """`amount` (J, K, 2) of each node's heads went from state i to j."""

@@ -8,8 +8,8 @@ from .. import macro
 from ..drive import AbstractDrive, QuasiStatic
 from ..levels import AbstractLevel, AbstractPointLevel
 from ..levels.integrate import Problem, State, Weakest, equilibrium, rank_margin, split, weakest
-from ..macro import Motion
 from ..levels.splitting import no_tally
+from ..macro import Motion
 from ..model import Model, Start, scheme_of
 from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
 from ..population.ensemble import Particles, compress

@@ -59,7 +59,7 @@ def check_level(level: AbstractLevel, model: Model, start: Start) -> None:
                     f"{level.label}: {name} belongs to cycling bridges; this bridge has no cycling. Received {name}={getattr(level, name)}: leave it out."
                 )
         return level.check(start)
-    level.check_cycling(start)
+    level.check_cycling(start, scheme_of(model.bridge))
 
 
 def _positive(value: Any) -> bool:

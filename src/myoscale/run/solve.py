@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import checkpoint
+from ..books import Stats
 from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
 from ..levels import AbstractLevel, Reduced, splitting
@@ -16,7 +17,7 @@ from ..levels.steps import complete, substeps
 from ..model import AbstractLaw, Model, Stacked, Start, scheme_of
 from ..model.scenario import tree_float
 from ..protocol import legs
-from ..solution import Scenario, Solution, Stats
+from ..solution import Scenario, Solution
 from ..types import ArrayLike, float64, is_traced
 from .begin import begin
 from .check import check

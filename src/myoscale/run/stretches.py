@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import checkpoint
+from ..books import Cycling, Energy, Stats
 from ..drive import QuasiStatic
 from ..errors import InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
 from ..levels import splitting
@@ -20,9 +21,9 @@ from ..levels.steps import complete, substeps
 from ..macro import Ledger
 from ..model import scheme_of
 from ..model.scenario import tree_float
-from ..population import AbstractPopulation, Density, Ensemble, Moments
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Density, Ensemble, Heads, Moments
 from ..protocol import SAME, Leg, legs
-from ..solution import Cycling, Energy, Scenario, Solution, Stats
+from ..solution import Scenario, Solution
 from ..types import concrete
 from .begin import Begun, begin
 from .programs import Costs, compiled
@@ -119,7 +120,7 @@ class Run:
         longest = max(len(piece.ts) for piece in plan)
         at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
         if resumed:
-            at = _restored(resumed, begun.state, costs)
+            at = _restored(resumed, begun.population, begun.state, costs)
         program, entry, leg = compiled(advance, costs), compiled(enter, costs), 0
         try:
             for piece in plan[at.done :]:
@@ -201,6 +202,8 @@ class Run:
             if begun.particles is not None
             else "every cell"
             if isinstance(begun.population, Density)
+            else "every head"
+            if isinstance(begun.population, Heads)
             else "every node"
         )
         stats = Stats(
@@ -246,10 +249,12 @@ def _joined(records: tuple[Record, ...]) -> Record:
     return jax.tree.map(lambda *parts: np.concatenate(parts), *records)
 
 
-def _restored(kept: checkpoint.Kept, start: State, costs: Costs) -> _Standing:
+def _restored(kept: checkpoint.Kept, population: AbstractPopulation, start: State, costs: Costs) -> _Standing:
     """Where an earlier process left the run; its costs are added to this one's."""
     numbers = kept.numbers
-    record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields))
+    record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields), cycling=None)
+    if isinstance(population, AbstractCyclingPopulation):
+        record = record._replace(z=population.kept._make(population.kept._fields), cycling=start.tally)
     costs.add(numbers["wall"], numbers["compile"], numbers["memory"])
     state = jax.tree.map(jnp.asarray, kept.tree("state", start))
     return _Standing(state, (kept.tree("record", record),), numbers["dt0"], numbers["steps"], numbers["done"])
@@ -292,6 +297,6 @@ def assemble(
         z=None if begun.particles is not None else kept.z,
         origin=concrete(begun.origin),
         particles=concrete(begun.particles),
-        cycling=None if kept.cycling is None else Cycling(*kept.cycling),
+        cycling=None if kept.cycling is None else Cycling(times, *kept.cycling),
         path=(np if isinstance(record.y, np.ndarray) else jnp).concatenate([grid[:, None], record.y], axis=1),
     )

@@ -19,21 +19,23 @@ from scipy.stats import chi2
 from .. import macro
 from ..drive import AbstractDrive, Free
 from ..errors import InputError, InterruptedRun, SingularConstraintError, StoppedError
-from ..levels import AbstractLevel, Characteristics, Reduced, Sampling
-from ..model import AbstractLaw, Mixture, Model, Stacked, Start
+from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced, Sampling
+from ..model import AbstractLaw, Mixture, Model, Stacked, Start, scheme_at, scheme_of
 from ..model.checks import check_model
 from ..model.scenario import tree_float
 from ..protocol import legs
 from ..run import Progress, solve
+from ..solution import Solution
 from ..types import Array, float64
 from .findings import Assumptions, Bound, Finding, Place, number, vector
-from .survey import WIDTH, Sample, Survey, Worst, pair_sizes, sample, survey
+from .survey import WIDTH, Sample, Survey, Worst, pair_sizes, sample, survey, survey_cycling
 
 _NODES = {
     1: 16,
     2: 8,
     3: 6,
 }  # of the run, an axis: a rule with more reaches beyond ±7 standard deviations, where no bridge is
+_CELLS, _EXTENSIONS = 200, 201  # of the run of bridges that attach and detach, and how many extensions are looked at
 _PAIRS = 100_000  # visited pairs (x, q) to aim at
 _STEPS, _FINEST = 200, 4  # in time: as every run records, and up to so many times finer
 _PAIR_TIMES = 41  # at which pair forces are looked at
@@ -73,11 +75,14 @@ def assumptions(
     **Raises:** `InputError` for input that cannot be used.
     """
     check_model(model, start)
-    level = _cheap(start) if level is None else level
+    cycles = scheme_of(model.bridge) is not None
+    if level is None:
+        level = Kinetic(_CELLS) if cycles else _cheap(start)
     y = np.broadcast_to(np.asarray(start.y, float), (model.tissue.ny,))
-    chosen = sample(start, jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)).shape[0])
+    points = jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)).shape[0]
+    chosen = _zones(model, None, points) if cycles else sample(start, points)
     most = _PAIRS // (_STEPS * chosen.x[..., 0].size)
-    steps = _STEPS * int(np.clip(most, 1, _FINEST))
+    steps = _STEPS * (1 if cycles else int(np.clip(most, 1, _FINEST)))
     stop: StoppedError | None = None
     try:
         solution = solve(
@@ -97,10 +102,22 @@ def assumptions(
         ):  # a quasi-static run lets go of its start
             ts, path = np.concatenate([ts[:1], ts]), np.concatenate([origin[None], path])
     padding = np.repeat(path[-1:], steps + 1 + len(parts) - len(ts), axis=0)  # one length, one program
-    found = survey(tree_float(model), chosen.x, jnp.asarray(np.concatenate([path, padding])))
+    chosen = _zones(model, solution, points) if cycles else chosen
+    look = survey_cycling if cycles else survey
+    found = look(tree_float(model), chosen.x, jnp.asarray(np.concatenate([path, padding])))
     found = jax.tree.map(np.asarray, found)
     found = found._replace(along=jax.tree.map(lambda a: a[: len(ts)], found.along))
     return _Reading(model, level.label, ts, chosen, found, stop).report(path)
+
+
+def _zones(model: Model, solution: Solution | None, points: int) -> Sample:
+    """Extensions from end to end of where heads attach or are attached, at each point."""
+    ends = [
+        solution.visited(p) if solution is not None else tuple(map(float, scheme_at(model.bridge, p).zone))
+        for p in range(points)
+    ]
+    x = np.stack([np.linspace(low, high, _EXTENSIONS) for low, high in ends])
+    return Sample(jnp.asarray(x[..., None]), index=np.broadcast_to(np.arange(_EXTENSIONS), x.shape))
 
 
 def _cheap(start: Start) -> AbstractLevel:
@@ -138,6 +155,8 @@ class _Reading:
         findings = [Finding("fails", f"The run stops early. {self.stop}")] if self.stop else []
         findings += self._rank(delta, weakest, middle) + self._form(quadratic, definite)
         findings += self._smooth(rows)
+        if scheme_of(self.model.bridge) is not None:
+            findings.append(self._rates())
         return Assumptions(
             level=self.level,
             reached=float(self.ts[-1]),
@@ -178,6 +197,8 @@ class _Reading:
         point, bridge = int(worst.point[k]), int(worst.bridge[k])
         start = vector(np.asarray(self.chosen.x)[point, bridge])
         where = f" at point {point}" if len(self.found.both_signs) > 1 else ""
+        if scheme_of(self.model.bridge) is not None:
+            return f"a head{where} at x = {start}"
         if self.chosen.index is not None:
             return f"bridge {self.chosen.index[point, bridge]}{where}, which starts at x = {start}"
         assert self.chosen.deviation is not None
@@ -314,7 +335,33 @@ class _Reading:
             findings.append(Finding("note", f"Not so on all of space: far outside {' and '.join(outside)}."))
         return findings
 
+    def _rates(self) -> Finding:
+        """Are rates bounded and Lipschitz where heads are?"""
+        worst, where = 0.0, []
+        for point, x in enumerate(np.asarray(self.chosen.x)[..., 0]):
+            scheme = scheme_at(self.model.bridge, point)
+            generator = jax.vmap(scheme.generator)
+            worst = max(worst, float(np.max(np.abs(generator(jnp.asarray(x))))))
+            ends = np.array([float(b) for b in scheme.breakpoints])
+            beside = 1e-9 * float(scheme.spacing)
+            jump = np.abs(generator(jnp.asarray(ends + beside)) - generator(jnp.asarray(ends - beside))).max((1, 2))
+            where += [float(b) for b in ends[jump > 1e-6 * worst]]
+        said = f"Rates of cycling are at most {number(worst)} where heads attach or are attached"
+        if not where:
+            return Finding("holds", f"{said}, and continuous at their breakpoints.")
+        places = ", ".join(number(b) for b in sorted(set(where)))
+        return Finding(
+            "note",
+            f"{said}; they jump at x = {places} and so are not Lipschitz there. Numerics split their integrals at these breakpoints.",
+        )
+
     def _method(self) -> str:
+        if scheme_of(self.model.bridge) is not None:
+            return (
+                f"Estimated by sampling: {_EXTENSIONS} extensions from end to end of where heads attach or are attached, all of them with each q along "
+                f"the path of {self.level}, at {len(self.ts)} times. A true supremum is not below these numbers, a true infimum not above. Lipschitz "
+                "constants are greatest norms of derivatives."
+            )
         index = self.chosen.index
         whom = (
             f"{self.chosen.x.shape[1]} bridges from all over the law, to ±{WIDTH:g} standard deviations (of a normal law; the same quantiles of another)"

@@ -1,6 +1,7 @@
 """One model at several levels: what does each get wrong, and what does it cost?
 
-Errors are Euclidean distances to a reference level at the saved times, for y, for ẏ, and in W₁ for the populations. What the
+Errors are Euclidean distances to a reference level at the saved times, for y, for ẏ, for the bridges' force (relative), and in W₁ for
+the populations; of bridges that attach and detach also in the share attached, and W₁ is between what is attached. What the
 bridges' mass m does is asked of the reference level: with m, and without (theory.md section 1, "one-way").
 The reference's own error is not estimated: compare with a finer reference for that.
 """
@@ -18,10 +19,11 @@ import numpy as np
 from .. import checkpoint
 from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, StoppedError
-from ..levels import AbstractLevel, Characteristics, Reduced
-from ..model import AbstractLaw, Mixture, Model, Start
+from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced
+from ..model import AbstractLaw, Mixture, Model, Start, scheme_of
 from ..model.checks import check_model
 from ..run import Progress, check, solve
+from ..run.check import check_level
 from ..solution import Scenario, Solution
 from ..types import Array, ArrayLike, float64
 from .inertia import kinetic_bridges
@@ -29,6 +31,7 @@ from .measures import distance, measures, pushforward
 from .result import OneWay, Row, Study
 
 _FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the saved times: where populations are compared
+_REFERENCE_CELLS = 800  # of the default reference of bridges that attach and detach
 _REFERENCE_NODES = {1: 64, 2: 8, 3: 8}  # of the default reference, an axis, by nx
 
 
@@ -55,7 +58,7 @@ def compare(
     - `model`, `start`, `t1`, `drive`, `save`, `tolerance`, `seed`: as for `solve`.
     - `levels`: one or more, of different labels.
     - `reference`: what errors are measured against; `Characteristics` on 64 nodes (8 an axis in three dimensions) if the start is
-        a law, its own points if it gives points.
+        a law, its own points if it gives points; `Kinetic(800)` for bridges that attach and detach.
     - `one_way`: whether to run the reference level once more with m = 0.
     - `progress`: called with what is being done and the fraction of the study done.
     - `resume`: a folder to keep the study in while it is computed, each run in a folder of its own within; as for `solve`. Runs
@@ -121,10 +124,10 @@ def _runs(
         )
     check_levels(levels, reference)
     check_model(model, start)
-    reference = _default_reference(start) if reference is None else reference
+    reference = _default_reference(model, start) if reference is None else reference
     runs = [reference, *(level for level in levels if level.label != reference.label)]
     for level in runs:
-        level.check(start)
+        check_level(level, model, start)
     return runs
 
 
@@ -139,7 +142,9 @@ def check_levels(levels: Sequence[AbstractLevel], reference: AbstractLevel | Non
         raise InputError(f"Expected different levels. Received '{twice[0]}' twice.")
 
 
-def _default_reference(start: Start) -> AbstractLevel:
+def _default_reference(model: Model, start: Start) -> AbstractLevel:
+    if scheme_of(model.bridge) is not None:
+        return Kinetic(_REFERENCE_CELLS)
     if not isinstance(start.x, AbstractLaw):
         return Reduced()
     parts = len(start.x.laws) if isinstance(start.x, Mixture) and start.nx > 1 else 1
@@ -201,7 +206,12 @@ def _add(study: Study, level: AbstractLevel, attempt: _Attempt) -> None:
         study.times = _times(solution.ts)
     if (reference := study.solutions.get(study.reference)) is not None:
         errors = [_apart(solution.y, reference.y), _apart(solution.v, reference.v)]
-        row = dataclasses.replace(row, errors_y=errors[0], errors_v=errors[1])
+        row = dataclasses.replace(
+            row, errors_y=errors[0], errors_v=errors[1], errors_force=_force_apart(solution, reference)
+        )
+        if solution.cycling is not None and reference.cycling is not None:
+            shares = solution.cycling.attached, reference.cycling.attached
+            row = dataclasses.replace(row, errors_attached=_apart(*shares, np.inf))
     costs = {name: getattr(solution.stats, name) for name in ("wall", "compile", "memory", "steps", "path")}
     row = dataclasses.replace(row, drift=solution.energy.drift, residual=float(np.max(solution.residual)), **costs)
     study.rows[-1] = row
@@ -218,7 +228,8 @@ def _weigh(study: Study, level: AbstractLevel, solution: Solution) -> None:
     populations = study.measures[level.label] = measures(solution, times)
     if level.label == study.reference:
         study.truth = populations
-        if isinstance(solution.scenario.start.x, AbstractLaw) and not isinstance(level, Characteristics):
+        law = isinstance(solution.scenario.start.x, AbstractLaw) and solution.cycling is None
+        if law and not isinstance(level, Characteristics):
             with contextlib.suppress(InputError):
                 study.truth = pushforward(solution, times)
 
@@ -247,10 +258,17 @@ def _times(ts: Array) -> Array:
     return ts[np.unique([int(np.argmin(np.abs(ts - t))) for t in wanted])]
 
 
-def _apart(a: Array, b: Array) -> Array:
+def _apart(a: Array, b: Array, order: float = 2) -> Array:
     """|a − b| at each time that both have."""
     count = min(len(a), len(b))
-    return np.linalg.norm(a[:count] - b[:count], axis=1)
+    return np.linalg.norm(a[:count] - b[:count], order, axis=1)
+
+
+def _force_apart(solution: Solution, reference: Solution) -> Array:
+    """Distance of the bridges' forces at each time, at the worst point, relative to the reference's greatest."""
+    count, scale = min(len(solution.ts), len(reference.ts)), float(np.linalg.norm(reference.force, axis=2).max())
+    apart = np.linalg.norm(solution.force[:count] - reference.force[:count], axis=2).max(axis=1)
+    return apart / scale if scale else np.full(count, np.nan)
 
 
 def _amplitude(values: Array) -> float:

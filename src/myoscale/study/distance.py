@@ -114,6 +114,13 @@ class Table:
 
 
 @final
+class Nothing:
+    """No mass at all, of bridges that have not attached: at no distance from itself, and not comparable with anything else."""
+
+    nx = 1
+
+
+@final
 class Gaussian:
     """The normal distribution N(mean, covariance).
 
@@ -182,7 +189,7 @@ class Grid:
         return Points(_product([(e[1:] + e[:-1]) / 2 for e in self.edges])[w > 0], w[w > 0])
 
 
-Measure = Points | Table | Gaussian | Grid
+Measure = Points | Table | Gaussian | Grid | Nothing
 
 
 def wasserstein(a: Measure, b: Measure, *, max_points: int = 4000) -> float:
@@ -200,6 +207,9 @@ def wasserstein(a: Measure, b: Measure, *, max_points: int = 4000) -> float:
     )
     if a.nx > 1:
         return _transport(_as_points(a, max_points), _as_points(b, max_points))
+    if isinstance(a, Nothing) or isinstance(b, Nothing):
+        _expect(type(a) is type(b), "two measures with mass in wasserstein", "one where nothing is")
+        return 0.0
     assert not isinstance(a, Grid) and not isinstance(b, Grid)
     f, g = a._curve(), b._curve()
     cuts = np.sort(np.concatenate([f.breaks, g.breaks]), kind="stable")
@@ -209,7 +219,7 @@ def wasserstein(a: Measure, b: Measure, *, max_points: int = 4000) -> float:
 def cdf(a: Measure, x: Numbers) -> Array:
     """The distribution function of `a` (nx = 1) at `x`, any shape, continuous from the right: what `wasserstein` integrates."""
     _expect(a.nx == 1, "a measure on the line in cdf", f"nx = {a.nx}; take a marginal first")
-    assert not isinstance(a, Grid)
+    assert not isinstance(a, Grid | Nothing)
     f, x = a._curve(), np.asarray(x, float)
     return f.value(x, np.searchsorted(f.breaks, x, "right"), False, 0)
 

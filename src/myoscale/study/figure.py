@@ -1,7 +1,8 @@
 """One figure for a study: the motion, the errors, and the populations at three times.
 
 Every level keeps its colour and its dashes in all panels. In one dimension all populations are drawn as densities on one axis, in
-two or more as mean and covariance ellipse. Below `result` and hence without its types.
+two or more as mean and covariance ellipse. Where bridges attach and detach, also their force, how many are attached, what ATP they split,
+and the rates behind the populations. Below `result` and hence without its types.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,12 @@ from matplotlib.lines import Line2D
 
 from .. import draw
 from ..errors import InputError
+from ..model import scheme_at
+from ..model.cycling import rate_curves, rate_limit
 from .distance import Gaussian, Grid, Measure, Points, Table
 
 _SIZE, _DPI = (14.0, 8.6), 150  # inches
+_CYCLING = 12.2  # its height where bridges attach and detach
 
 
 def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None) -> Figure:
@@ -35,13 +39,19 @@ def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None
             "Expected a study with results to draw. Received one that stopped before any level had saved a time."
         )
     styles = draw.styles(study.solutions, study.reference)
-    fig = (new or _figure)(figsize=_SIZE, facecolor="white")
+    size = (_SIZE[0], _CYCLING) if study.cycles else _SIZE
+    fig, scale = (new or _figure)(figsize=size, facecolor="white"), _SIZE[1] / size[1]
+    top = 1 - (1 - _legend(fig, study, styles, scale) + 0.07) * scale
     rows = fig.add_gridspec(
-        2, 1, left=0.062, right=0.985, bottom=0.075, top=_legend(fig, study, styles) - 0.07, hspace=0.42
+        2 + study.cycles, 1, left=0.062, right=0.985 - 0.03 * study.cycles, bottom=0.075 * scale, top=top, hspace=0.42
     )
-    above, below = rows[0].subgridspec(1, 2, wspace=0.17), rows[1].subgridspec(1, 3, wspace=0.16)
+    above, below = rows[0].subgridspec(1, 2, wspace=0.17), rows[-1].subgridspec(1, 3, wspace=0.16)
     _motion(fig.add_subplot(above[0]), study, styles)
     _errors(fig.add_subplot(above[1]), study, styles)
+    if study.cycles:
+        middle = rows[1].subgridspec(1, 3, wspace=0.25)
+        for k, (key, heading, get) in enumerate(_OVER_TIME):
+            _over_time(fig.add_subplot(middle[k]), study, styles, key, f"({'cde'[k]})  {heading}", get)
     shown = (
         study.times[np.unique(np.linspace(0, len(study.times) - 1, 3).round().astype(int))] if len(study.times) else []
     )
@@ -50,7 +60,9 @@ def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None
         axes.append(fig.add_subplot(below[k]))
         _populations(axes[-1], study, styles, float(t), first=k == 0)
     draw.same_scale(axes, flat=_dimension(study) == 1)
-    fig.text(0.062, 0.965, title or "Levels compared", fontsize=17, weight="bold", va="center")
+    if study.cycles:
+        _rates(axes, study)
+    fig.text(0.062, 1 - 0.035 * scale, title or "Levels compared", fontsize=17, weight="bold", va="center")
     return fig
 
 
@@ -60,8 +72,8 @@ def _figure(**options: Any) -> Figure:
     return fig
 
 
-def _legend(fig: Figure, study: Any, styles: dict[str, draw.Style]) -> float:
-    """Names of the levels above all panels; the height where it ends, as a fraction of the figure."""
+def _legend(fig: Figure, study: Any, styles: dict[str, draw.Style], scale: float) -> float:
+    """Names of the levels above all panels; the height where it ends, as a fraction of a figure of the common size."""
     stopped = {row.label: f" (stopped at t = {row.reached:.3g})" for row in study.rows if row.message}
     names = {
         label: label + (", reference" if label == study.reference else "") + stopped.get(label, "") for label in styles
@@ -72,9 +84,9 @@ def _legend(fig: Figure, study: Any, styles: dict[str, draw.Style]) -> float:
     ]
     if study.one_way is not None:
         handles.append(Line2D([], [], color=draw.GREY, linewidth=1.2, label="reference with m = 0 (one-way)"))
-    columns = 4 if max(len(str(h.get_label())) for h in handles) < 34 else 3
+    columns = 4 if max(len(str(h.get_label())) for h in handles) < 31 else 3
     fig.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0.056, 0.945), ncols=columns, frameon=False, fontsize=11.5,
+        handles=handles, loc="upper left", bbox_to_anchor=(0.056, 1 - 0.055 * scale), ncols=columns, frameon=False, fontsize=11.5,
         handlelength=3.4, columnspacing=2.2, borderaxespad=0,
     )  # fmt: skip
     return 0.945 - 0.028 * -(-len(handles) // columns)
@@ -98,12 +110,18 @@ def _motion(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
 
 
 def _errors(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
-    """|y − y_ref| on a logarithmic axis."""
+    """|y − y_ref| on a logarithmic axis; where bridges attach and detach, the relative distance of their force."""
+    name = "errors_force" if study.cycles else "errors_y"
     curves = [
-        (row.label, study.solutions[row.label].ts, row.errors_y, styles[row.label])
+        (row.label, study.solutions[row.label].ts, getattr(row, name), styles[row.label])
         for row in study.rows
-        if row.label != study.reference and len(row.errors_y)
+        if row.label != study.reference and len(getattr(row, name))
     ]
+    if study.cycles:
+        label = "|Δ force| / greatest force"
+        draw.dress(axes, "(b)  Distance to the reference's force", study.labels["time"], label)
+        draw.distances(axes, curves)
+        return
     if (effect := study.one_way) is not None:
         grey = draw.Style(draw.GREY, "-", 1.1, 1)
         curves.append(("one-way, m = 0", effect.solution.ts, effect.differences_y, grey))
@@ -111,9 +129,49 @@ def _errors(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
     draw.distances(axes, curves)
 
 
+_OVER_TIME: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("force", "Force of the bridges", lambda run: run.force[:, :, 0]),
+    ("attached", "Heads attached", lambda run: run.cycling.attached),
+    ("atp", "ATP split", lambda run: run.cycling.atp_rate),
+)
+
+
+def _over_time(axes: Axes, study: Any, styles: dict[str, draw.Style], key: str, heading: str, get: Callable) -> None:
+    """A quantity of each point; of many points the first, the middle and the last."""
+    for label, run in study.solutions.items():
+        values = get(run)
+        shown = draw.first_middle_last(values.shape[1])
+        axes.plot(run.ts, values[:, shown], **styles[label].line)
+    axes.margins(x=0.01)
+    if key != "force":
+        axes.set_ylim(0.0)
+    draw.dress(axes, heading, study.labels["time"], study.labels[key])
+    longest = max(study.solutions.values(), key=lambda run: len(run.ts))
+    if len(shown := draw.first_middle_last(longest.force.shape[1])) > 1:
+        draw.named_at_end(axes, longest.ts[-1], get(longest)[-1, shown], [f"{k + 1}" for k in shown])
+
+
+def _rates(axes: list[Axes], study: Any) -> None:
+    """The rates at the first point behind the populations, on one axis of extension."""
+    ends = np.array([run.visited() for run in study.solutions.values()])
+    x = np.linspace(ends[:, 0].min(), ends[:, 1].max(), 401)
+    curves = rate_curves(scheme_at(next(iter(study.solutions.values())).scenario.model.bridge, 0), x)
+    for k, one in enumerate(axes):
+        last = k == len(axes) - 1
+        second = draw.behind(one, x, curves, rate_limit(curves), study.labels["rates"] if last else "")
+        one.set_xlim(second.get_xlim())
+        if k == 0:
+            second.legend(loc="upper left", frameon=False, fontsize=9.5, labelcolor=draw.GREY)
+        if not last:
+            second.set_yticks([])
+
+
 def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, first: bool) -> None:
     """The populations at one time, at the first point of the tissue."""
     i = int(np.argmin(np.abs(study.times - t)))
+    if study.cycles:
+        _attached(axes, study, styles, t, first)
+        return
     drawn = {label: found[i][0] for label, found in study.measures.items() if i < len(found)}
     several = any(len(found[0]) > 1 for found in study.measures.values() if found)
     heading = f"(c)  Bridges{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
@@ -129,6 +187,19 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
         draw.dress(axes, heading, study.labels["x"], study.labels["density"] if first else "")
         return
     draw.dress(axes, heading + ", mean ± 1 and 2 std", study.labels["x1"], study.labels["x2"] if first else "")
+
+
+def _attached(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, first: bool) -> None:
+    """Attached heads at one time, at the first point of the tissue: their density, whose integral is their share."""
+    several = next(iter(study.solutions.values())).force.shape[1] > 1
+    heading = f"(f)  Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    for label, run in study.solutions.items():
+        if run.ts[-1] < t:
+            continue
+        one = run.population(t)
+        bins = run.representation.bins(float(one.attached))
+        draw.population(axes, styles[label], edges=one.edges, masses=one.masses, bins=bins)
+    draw.dress(axes, heading, study.labels["x"], study.labels["attached_density"] if first else "")
 
 
 def _as_keywords(measure: Measure) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from .. import macro
 from ..drive import Free, QuasiStatic
 from ..model import Model
 from ..model.scenario import tree_float
-from ..population import AbstractPopulation, Ensemble
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
+from ..population.kept import kinetic
 from ..protocol import SAME, legs
 from ..solution import Solution
 from ..types import Array, Float, PyTree, float64
@@ -44,7 +45,17 @@ def _slow(solution: Solution) -> np.ndarray:
 @eqx.filter_jit
 def _of_states(model: Model, population: AbstractPopulation, y: Array, v: Array, z: PyTree) -> Array:
     """Where the states of the populations were saved."""
-    return jax.lax.map(lambda now: macro.ledger(model, population, Free(), *now).kinetic_bridges, (y, v, z))
+    if not isinstance(population, AbstractCyclingPopulation):
+        return jax.lax.map(lambda now: macro.ledger(model, population, Free(), *now).kinetic_bridges, (y, v, z))
+
+    def one(bridge, z, q, u):
+        return kinetic(bridge, population.cells(bridge, z), q, u)
+
+    def at(now):
+        q, u, _ = macro.kinematics(model, *now[:2])
+        return model.tissue.heads @ macro.over_points(model, one, now[2], q, u)
+
+    return jax.lax.map(at, (y, v, z))
 
 
 @eqx.filter_jit

@@ -1,6 +1,7 @@
 """The bridge populations of a solution, as measures that `distance.wasserstein` compares.
 
     points of an ensemble → Points,   density on a grid → Table (nx = 1) or Grid,   closure → Gaussian,
+    attached heads in cells → Table of what is attached, divided by its share, or Nothing,
     law carried by the flow → its exact push-forward μ^in ∘ (X^t)^{-1}:   Table (nx = 1) or a Sobol cloud of Points.
 
 The push-forward needs no population: the label of a point e is c = g(e, q₀), and at time t it sits at X = ξ(q(t); c). On the
@@ -21,7 +22,7 @@ from ..model import AbstractLaw
 from ..population.ensemble import Particles
 from ..solution import Snapshot, Solution
 from ..types import Array, float64
-from .distance import Gaussian, Grid, Measure, Points, Table, coarsen, wasserstein
+from .distance import Gaussian, Grid, Measure, Nothing, Points, Table, coarsen, wasserstein
 
 _EDGES = 1998  # and two for the ends of the law's window: solutions follow 2000 bridges one by one
 _TAIL = 6.5  # the outermost quantiles, as those of a normal law
@@ -32,7 +33,7 @@ _LOST = 1e-6  # mass that the flow may lose to edges outside its domain
 
 def measures(solution: Solution, times: Array) -> list[list[Measure]]:
     """The populations at saved times, one list a time, one measure a point of the tissue."""
-    if isinstance(solution.scenario.level, Characteristics):
+    if isinstance(solution.scenario.level, Characteristics) and solution.cycling is None:
         with contextlib.suppress(InputError):  # where the flow does not reach all of the law, its nodes have to do
             return pushforward(solution, times)
     return [[_measure(everyone[p]) for p in range(len(everyone.mean))] for everyone in map(solution.populations, times)]
@@ -64,6 +65,9 @@ def distance(a: list[Measure], b: list[Measure]) -> float:
 def _measure(one: Snapshot) -> Measure:
     if one.points is not None:
         return Points(one.points, one.weights)
+    if one.attached is not None and one.edges is not None:
+        masses = np.maximum(np.asarray(one.masses), 0.0)
+        return Table(one.edges[0], masses / masses.sum()) if masses.any() else Nothing()
     if one.edges is not None:
         assert one.masses is not None
         return Table(one.edges[0], one.masses) if len(one.edges) == 1 else Grid(one.edges, one.masses)

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from .. import store
+from ..books import Energy
 from ..draw.labels import labels
 from ..errors import InputError
-from ..solution import Energy, Solution
+from ..solution import Solution
 from ..types import Array
 from .distance import Measure
 from .text import study_text
 
 _BROKEN = 1e-3
+_COUNTED = ("energy_in", "energy_out", "attachments", "detachments", "atp", "lost", "attached")  # of `Cycling`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,9 @@ class Row:
 
     **Attributes:** `label`; `error_y`, `error_v`: greatest Euclidean distance to the reference over time, `errors_y`, `errors_v`
     (T,) at each time that both have saved; `wasserstein`: the greatest of `wassersteins`, W₁ to the reference's population at
-    `Study.times` (the worst point of the tissue); `drift`: of the energy, relative; `residual`: of the constraint;
+    `Study.times` (the worst point of the tissue); `error_force`: greatest of `errors_force` (T,), distance of the bridges' forces at the worst
+    point as a fraction of the reference's greatest; `error_attached`: greatest of `errors_attached` (T,), difference of the share of heads
+    attached, empty for bridges that stay attached; `drift`: of the energy, relative; `residual`: of the constraint;
     `wall`, `compile` in s; `memory` in bytes; `steps`; `path`: how expectations were computed; `reached`: time up to which the
     level ran; `message`: why it stopped there, None if it finished. What is not known is NaN.
     """
@@ -44,6 +48,8 @@ class Row:
     path: str = ""
     reached: float = 0.0
     message: str | None = None
+    errors_force: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
+    errors_attached: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     @property
     def error_y(self) -> float:
@@ -59,6 +65,16 @@ class Row:
     def error_v(self) -> float:
         """Greatest of `errors_v`."""
         return _greatest(self.errors_v)
+
+    @property
+    def error_force(self) -> float:
+        """Greatest of `errors_force`."""
+        return _greatest(self.errors_force)
+
+    @property
+    def error_attached(self) -> float:
+        """Greatest of `errors_attached`."""
+        return _greatest(self.errors_attached)
 
     @property
     def wasserstein(self) -> float:
@@ -132,6 +148,11 @@ class Study:
         return len(self.rows) == 1 and not len(self.rows[0].errors_y)
 
     @property
+    def cycles(self) -> bool:
+        """Whether its bridges attach and detach."""
+        return any(run.cycling is not None for run in self.solutions.values())
+
+    @property
     def labels(self) -> dict[str, str]:
         """What axes are called, in the study's units."""
         tissue = next(iter(self.solutions.values())).scenario.model.tissue
@@ -149,6 +170,8 @@ class Study:
             "label",
             "error_y",
             "error_v",
+            "error_force",
+            "error_attached",
             "wasserstein",
             "drift",
             "residual",
@@ -204,9 +227,17 @@ class Study:
             "residual": over_time(lambda run: run.residual),
             "errors_y": (("level", "time"), fill((row.errors_y for row in rows), len(ts))),
             "errors_v": (("level", "time"), fill((row.errors_v for row in rows), len(ts))),
+            "errors_force": (("level", "time"), fill((row.errors_force for row in rows), len(ts))),
             "wassersteins": (("level", "population_time"), fill((row.wassersteins for row in rows), len(self.times))),
         }
-        scalars = ("error_y", "error_v", "wasserstein", "drift", "wall", "compile", "memory", "steps", "reached")
+        if self.cycles:
+            variables["force"] = (("level", "time", "point", "q"), fill((run.force for run in runs), len(ts)))
+            variables["errors_attached"] = over_time(lambda run: self[run.scenario.level.label].errors_attached)
+            for name in _COUNTED:
+                values = fill((getattr(run.cycling, name) for run in runs), len(ts))
+                variables[f"cycling_{name}"] = (("level", "time", "point")[: values.ndim], values)
+        scalars = ("error_y", "error_v", "error_force", "error_attached", "wasserstein", "drift", "wall", "compile")
+        scalars = (*scalars, "memory", "steps", "reached")
         variables |= {name: (("level",), np.array([getattr(row, name) for row in rows], float)) for name in scalars}
         texts = {"path": [row.path for row in rows], "message": [row.message or "" for row in rows]}
         variables |= {name: (("level",), np.array(text, object)) for name, text in texts.items()}

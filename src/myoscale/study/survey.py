@@ -149,6 +149,15 @@ def survey(model: Model, x: Float[Array, "P N nx"], path: Float[Array, "T ny"]) 
     return Survey(along, jnp.any(side > 0, 1) & jnp.any(side < 0, 1), growth)
 
 
+@eqx.filter_jit
+def survey_cycling(model: Model, x: Float[Array, "P N 1"], path: Float[Array, "T ny"]) -> Survey:
+    """The same extensions at all times of a path: bridges that attach and detach visit them all, and follow no path of their own."""
+    found = jax.lax.map(lambda y: survey(model, x, y[None]), path)
+    along = jax.tree.map(lambda a: a[:, 0], found.along)
+    growth = tuple(jnp.max(power) for power in found.growth)
+    return Survey(along, jnp.any(found.both_signs, 0), growth)
+
+
 def _ranks(bridge, x: Float[Array, "N nx"], q: Float[Array, " nq"]) -> tuple[Array, Array]:
     """det g_x and σ_min(g_x) at the pairs (x_i, q), each (N,)."""
 

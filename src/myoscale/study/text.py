@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .measures import CLOUD
 
 _WIDTH = 110
@@ -13,6 +15,8 @@ _NUMBER = lambda value, form: "-" if math.isnan(value) else format(value, form)
 COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
     "max|Δy|": (9, lambda row: _NUMBER(row.error_y, ".1e")),
     "max|Δẏ|": (9, lambda row: _NUMBER(row.error_v, ".1e")),
+    "max|Δf|": (9, lambda row: _NUMBER(row.error_force, ".1e")),
+    "max|Δa|": (9, lambda row: _NUMBER(row.error_attached, ".1e")),
     "max W1": (9, lambda row: _NUMBER(row.wasserstein, ".1e")),
     "drift": (9, lambda row: _NUMBER(row.drift, ".1e")),
     "residual": (9, lambda row: _NUMBER(row.residual, ".1e")),
@@ -23,10 +27,25 @@ COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
 }
 
 
+def columns_of(study: Any) -> dict[str, tuple[int, Callable[[Any], str]]]:
+    """The columns in which a study has something to say.
+
+    Of bridges that attach and detach, force and share attached instead of ẏ and the constraint's residual, and y only where the motion is not
+    the same for all by decree.
+    """
+    left_out = {"max|Δf|", "max|Δa|"}
+    if study.cycles:
+        given = not any(np.any(row.errors_y) for row in study.rows)
+        left_out = {"residual", "max|Δẏ|", *(["max|Δy|"] if given else [])}
+    if len(study.rows) < 2:
+        left_out |= {name for name in COLUMNS if name.startswith("max")}
+    return {name: column for name, column in COLUMNS.items() if name not in left_out}
+
+
 def study_text(study: Any) -> str:
     """One row a level, then what the numbers mean, what stopped, and the effect of m."""
     compared = len(study.rows) > 1
-    columns = COLUMNS if compared else {name: column for name, column in COLUMNS.items() if not name.startswith("max")}
+    columns = columns_of(study)
     header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in columns.items())
     lines = [header, "-" * len(header)]
     for row in study.rows:
@@ -37,11 +56,15 @@ def study_text(study: Any) -> str:
         )
         cells = "".join(cell(row).rjust(width) for width, cell in columns.values())
         lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
-    apart = (
-        "* reference. Δy, Δẏ: distance to it, greatest over time; W1: to its population at "
-        f"{_listed(study.times)}{_clouds(study)}; "
+    said = {"max|Δy|": "Δy", "max|Δẏ|": "Δẏ", "max|Δf|": "Δf", "max|Δa|": "Δa"}
+    named = ", ".join(word for name, word in said.items() if name in columns)
+    what = (
+        " (f: of the bridges' force, as a fraction of its greatest; a: of the share attached)" if study.cycles else ""
     )
-    notes = [f"{apart if compared else ''}drift: of the energy, relative; residual: of the constraint."]
+    whom = "of what is attached to that of its own" if study.cycles else "to its population"
+    apart = f"* reference. {named}: distance to it{what}, greatest over time; W1: {whom} at {_listed(study.times)}{_clouds(study)}; "
+    residual = "; residual: of the constraint" if "residual" in columns else ""
+    notes = [f"{apart if compared else ''}drift: of the energy, relative{residual}."]
     notes += [f"! {row.message}" for row in study.rows if row.message]
     notes += [
         f"? {row.label} lost its energy balance (drift {_NUMBER(row.drift, '.1e')}): do not trust it."

@@ -10,6 +10,7 @@ import enum
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from ...citations import Citation
@@ -40,7 +41,9 @@ def _named(kind: type[enum.StrEnum]):
         try:
             return kind(value)
         except ValueError:
-            raise InputError(f"There is no {kind.__name__.lower()} '{value}': {nearest(str(value), list(kind))}") from None
+            raise InputError(
+                f"There is no {kind.__name__.lower()} '{value}': {nearest(str(value), list(kind))}"
+            ) from None
 
     return convert
 
@@ -57,7 +60,8 @@ class AbstractCycling(eqx.Module):
     """A cycling scheme: `spacing`, `momentum`, `availability`, `zone`, and the method `generator`.
 
     Class variables: `detached` and `attached`, numbers of states; `atp`, molecules split by each transition {(i, j): number}
-    (negative where one is made); `cites`.
+    (negative where one is made); `cites`; `degree`, of rates that are
+    polynomials between breakpoints, None for others.
     """
 
     spacing: eqx.AbstractVar[Scalar]  # ℓ_b
@@ -68,6 +72,7 @@ class AbstractCycling(eqx.Module):
     attached: ClassVar[int] = 1
     atp: ClassVar[dict[tuple[int, int], float]] = {(1, 0): 1.0}
     cites: ClassVar[tuple[Citation, ...]] = ()
+    degree: ClassVar[int | None] = None
 
     @property
     def states(self) -> int:
@@ -114,3 +119,8 @@ def scheme_of(bridge) -> AbstractCycling | None:
     return getattr(getattr(bridge, "each", bridge), "cycling", None)
 
 
+def scheme_at(bridge, point: int) -> AbstractCycling | None:
+    """The scheme at a point of the tissue."""
+    if not hasattr(bridge, "each"):
+        return scheme_of(bridge)
+    return jax.tree.map(lambda leaf: leaf[point], scheme_of(bridge))

@@ -20,7 +20,9 @@ def check_cycling(bridge: Any, start: Any, flow: Any) -> None:
     """Raise `InputError` unless a bridge can cycle and the start fits it; `flow(x)` is Φ at one extension x (1,)."""
     scheme, name = bridge.cycling, type(bridge.cycling).__name__
     if not isinstance(scheme, AbstractCycling):
-        raise InputError(f"Expected {type(bridge).__name__}.cycling to be a scheme, Huxley1957() for instance. Received {scheme!r:.60}.")
+        raise InputError(
+            f"Expected {type(bridge).__name__}.cycling to be a scheme, Huxley1957() for instance. Received {scheme!r:.60}."
+        )
     try:
         phi = np.stack([np.asarray(flow(jnp.array([x]))) for x in (-1.0, 0.3, 2.0)])
     except (TypeError, ValueError, IndexError):
@@ -39,12 +41,18 @@ def check_cycling(bridge: Any, start: Any, flow: Any) -> None:
         raise InputError(f"{name}.generator cannot be evaluated at a number: {said:.200}") from None
     size = scheme.states
     if rates.shape[1:] != (size, size):
-        raise InputError(f"Expected {name}.generator(x) of shape ({size}, {size}), a row a state. Received {rates.shape[1:]}.")
+        raise InputError(
+            f"Expected {name}.generator(x) of shape ({size}, {size}), a row a state. Received {rates.shape[1:]}."
+        )
     if not np.isfinite(rates).all():
-        raise InputError(f"Expected finite rates in {name}.generator. Received others at x = {_where(x, ~np.isfinite(rates)):g}.")
+        raise InputError(
+            f"Expected finite rates in {name}.generator. Received others at x = {_where(x, ~np.isfinite(rates)):g}."
+        )
     apart = ~np.eye(size, dtype=bool)
     if (rates[:, apart] < 0).any():
-        raise InputError(f"Expected rates ≥ 0 in {name}.generator. Received a negative one at x = {_where(x, (rates < 0) & apart):g}.")
+        raise InputError(
+            f"Expected rates ≥ 0 in {name}.generator. Received a negative one at x = {_where(x, (rates < 0) & apart):g}."
+        )
     wrong = np.abs(rates.sum(-1)) > _BALANCE * np.abs(rates).max()
     if wrong.any():
         k = int(np.argmax(wrong.any(-1)))
@@ -89,9 +97,13 @@ def _check_start(scheme: AbstractCycling, start: Any) -> None:
             raise InputError(f"Start.attached = {share:g} needs Start.x, the law of what is attached. Received none.")
         return
     if not isinstance(start.x, AbstractLaw) or start.x.nx != 1:
-        raise InputError("Expected Start.x of cycling bridges to be a law of one component, of what is attached. Received another.")
+        raise InputError(
+            "Expected Start.x of cycling bridges to be a law of one component, of what is attached. Received another."
+        )
     if not 0 < share <= 1:
-        raise InputError(f"Expected Start.attached, the share of heads attached with the law Start.x, in (0, 1]. Received {share:g}.")
+        raise InputError(
+            f"Expected Start.attached, the share of heads attached with the law Start.x, in (0, 1]. Received {share:g}."
+        )
     if scheme.availability is Availability.POOL:
         return
     spacing = float(scheme.spacing)

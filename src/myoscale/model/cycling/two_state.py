@@ -53,6 +53,7 @@ class Huxley1957(AbstractCycling):
     """
 
     cites: ClassVar = (HUXLEY_1957,)
+    degree: ClassVar = 1
 
     spacing: Scalar = parameter("ℓ_b, between binding sites", "length", default=36.0)
     h: Scalar = parameter("h, width of the zone of attachment", "length", default=15.6)
@@ -84,6 +85,7 @@ class Zahalak1981(AbstractCycling):
     """
 
     cites: ClassVar = (ZAHALAK_1981,)
+    degree: ClassVar = 1
 
     spacing: Scalar = parameter("ℓ_b, between binding sites", "length", default=36.0)
     h: Scalar = parameter("h, width of the zone of attachment", "length", default=15.6)

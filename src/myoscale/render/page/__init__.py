@@ -16,7 +16,7 @@ import plotly.offline
 from markupsafe import Markup
 
 from ...study import Study
-from ...study.text import COLUMNS
+from ...study.text import columns_of
 from . import words
 from .data import data
 
@@ -26,6 +26,8 @@ _SCRIPTS = ("time.js", "charts.js", "populations.js", "picture.js", "page.js")
 _HEADINGS = {
     "max|Δy|": "greatest distance to the reference's y",
     "max|Δẏ|": "greatest distance to the reference's velocity",
+    "max|Δf|": "greatest distance to the reference's force of the bridges, as a fraction of the greatest force",
+    "max|Δa|": "greatest difference to the reference's share of heads attached",
     "max W1": "greatest Wasserstein distance to the reference's population",
     "drift": "greatest imbalance of the energy, relative",
     "residual": "greatest violation of the constraint",
@@ -83,13 +85,14 @@ def _json(value: object) -> Markup:
 
 
 def _table(study: Study) -> dict[str, list]:
-    heads = [(name, _HEADINGS[name]) for name in COLUMNS]
+    columns = columns_of(study)
+    heads = [(name, _HEADINGS[name]) for name in columns]
     rows = [
         (
             row.label,
             row.label == study.reference,
             bool(row.message),
-            [cell(row) for _, cell in COLUMNS.values()],
+            [cell(row) for _, cell in columns.values()],
             row.path,
         )
         for row in study.rows

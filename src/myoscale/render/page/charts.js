@@ -105,13 +105,22 @@ function force() {
   };
 }
 
+/** A curve of cycling at the selected point, of every level. */
+const cycling = (name) => () => {
+  const of = (level) => DATA.cycling[level.label][name][state.point];
+  return {
+    traces: DATA.levels.map((level) => trace(level, DATA.t.slice(0, of(level).length), of(level))),
+    layout: layout(timeAxis(), axis(DATA.labels[name], { rangemode: "tozero" })),
+  };
+};
+
 function distance() {
   const levels = DATA.levels.filter((level) => level.label in DATA.distance);
   const traces = levels.map((level) => {
     const values = DATA.distance[level.label];
     return trace(level, DATA.t.slice(0, values.length), values, { hovertemplate: "%{y:.1e}" });
   });
-  if (DATA.one_way) {
+  if (DATA.one_way && !DATA.cycling) {
     const values = DATA.one_way.distance;
     traces.push({ type: "scatter", mode: "lines", name: "one-way, m = 0", x: DATA.t.slice(0, values.length), y: values,
       line: { color: GREY(), width: 1.5 }, hovertemplate: "%{y:.1e}" });

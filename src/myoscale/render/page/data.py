@@ -3,7 +3,8 @@
     levels        label, colours, dashes, how far it came
     t, y, force   what every level computed, at no more than `_CURVE` saved times
     ledger        energies, and what they leave unexplained relative to the greatest of them
-    distance      |y − y_ref|;  one_way: the reference without the bridges' mass
+    cycling       of bridges that attach and detach: share attached, ATP, stiffness
+    distance      |y − y_ref|, or of the bridges' force where they cycle;  one_way: the reference without the bridges' mass
 
 Populations and the mechanical picture are in modules of their own. Curves are thinned by leaving out saved times, never smoothed.
 """
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ... import draw
-from ...solution import Energy, Solution
+from ...books import Energy
+from ...solution import Solution
 from ...study import Study
 from ...types import Array
 from .numbers import even, plain
@@ -32,7 +34,9 @@ _TERMS = {
     "pair": "pairs of bridges",
     "load": "work of the load",
     "damping": "work of the damping",
+    "cycling": "brought by cycling",
 }
+_WORKS = ("load", "damping", "cycling")
 _NOTHING = 1e-17  # distances below are not shown
 
 
@@ -44,12 +48,13 @@ def data(study: Study) -> dict[str, Any]:
     kept, frames = even(len(ts), _CURVE), even(len(ts), _FRAMES)
     coordinates, components = (draw.first_middle_last(n) for n in (first.y.shape[1], first.force.shape[2]))
     points = even(first.force.shape[1], POINTS).tolist()
+    apart = "errors_force" if study.cycles else "errors_y"
     over_time = lambda run, values: plain(np.moveaxis(np.asarray(values)[kept[kept < len(run.ts)]], 0, -1))
     return {
         "t": plain(ts[kept]),
         "frames": plain(ts[frames]),
         "reference": study.reference,
-        "labels": study.labels,
+        "labels": study.labels | ({"distance": "|Δ force| / greatest force"} if study.cycles else {}),
         "levels": _levels(study),
         "coordinates": _names("y", coordinates, first.y.shape[1]),
         "components": _names("f", components, first.force.shape[2]),
@@ -59,10 +64,11 @@ def data(study: Study) -> dict[str, Any]:
         "force": {label: over_time(run, run.force[:, points][:, :, components]) for label, run in runs.items()},
         "ledger": {label: _ledger(run, over_time) for label, run in runs.items()},
         "distance": {
-            row.label: plain(_visible(row.errors_y)[kept[kept < len(row.errors_y)]])
+            row.label: plain(_visible(getattr(row, apart))[kept[kept < len(getattr(row, apart))]])
             for row in study.rows
-            if row.label != study.reference and row.label in runs and len(row.errors_y)
+            if row.label != study.reference and row.label in runs and len(getattr(row, apart))
         },
+        "cycling": {label: _cycling(run, points, over_time) for label, run in runs.items()} if study.cycles else None,
         "one_way": _one_way(study, coordinates, kept),
         "population": populations(runs, ts[frames], points),
         "picture": picture(study, ts[frames]),
@@ -96,7 +102,7 @@ def _ledger(run: Solution, over_time: Any) -> dict[str, Any]:
     total, scale = np.asarray(run.energy.total), max(float(np.max(np.abs(e))) for e in entries.values())
     scale = max(scale, float(np.max(np.abs(total)))) or 1.0
     held = {name: values for name, values in entries.items() if np.any(values)}
-    stored = [name for name in held if name not in ("load", "damping")]
+    stored = [name for name in held if name not in _WORKS]
     return {
         "terms": [{"name": _TERMS[name], "values": over_time(run, held[name])} for name in stored],
         "works": [{"name": _TERMS[name], "values": over_time(run, held[name])} for name in held if name not in stored],
@@ -106,8 +112,16 @@ def _ledger(run: Solution, over_time: Any) -> dict[str, Any]:
     }
 
 
+def _cycling(run: Solution, points: list[int], over_time: Any) -> dict[str, Any]:
+    """What there is to see of cycling over time, at each point that is shown."""
+    assert run.cycling is not None
+    stiffness = np.asarray(run.stiffness)[:, :, 0, 0]
+    series = {"attached": run.cycling.attached, "atp": run.cycling.atp_rate, "stiffness": stiffness}
+    return {name: over_time(run, np.asarray(values)[:, points]) for name, values in series.items()}
+
+
 def _one_way(study: Study, coordinates: list[int], kept: Array) -> dict[str, Any] | None:
-    if (effect := study.one_way) is None:
+    if (effect := study.one_way) is None or (study.cycles and not effect.effect_y):  # a motion that is given
         return None
     here = kept[kept < len(effect.solution.ts)]
     both = kept[kept < len(effect.differences_y)]

@@ -45,8 +45,9 @@ function drawLegends() {
     const keys = DATA.levels.map(levelKey);
     if (legend.closest("#distance-card")) {
       keys.splice(0, keys.length, ...DATA.levels.filter((level) => level.label in DATA.distance).map(levelKey));
-      if (DATA.one_way) keys.push(plainKey({ name: "one-way, m = 0", colour: GREY(), dash: [], width: 1.5 }));
+      if (DATA.one_way && !DATA.cycling) keys.push(plainKey({ name: "one-way, m = 0", colour: GREY(), dash: [], width: 1.5 }));
     }
+    if (legend.closest("#bridges-card")) keys.push(...rateLines().map(plainKey));
     legend.replaceChildren(...keys);
   }
   for (const [id, keys] of [["energy", energyKeys], ["oneway", oneWayKeys]]) {
@@ -102,6 +103,7 @@ function start() {
   addChart("motion", motion);
   addLiveChart("bridges", plane ? planePopulations : linePopulations);
   addChart("force", force);
+  for (const name of ["attached", "stiffness", "atp"]) addChart(name, cycling(name));
   addChart("distance", distance);
   addChart("energy", energy);
   addChart("balance", balance);

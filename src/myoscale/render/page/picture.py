@@ -24,9 +24,9 @@ _ELEMENTS = 4  # drawn at once; of more only the first
 
 @float64
 def picture(study: Study, times: Array) -> dict[str, Any] | None:
-    """What moves, or None where extensions or kinematics are not scalar."""
+    """What moves, or None where extensions or kinematics are not scalar, or bridges attach and detach."""
     label, run = _shown(study)
-    if run.scenario.start.nx != 1 or run.force.shape[2] != 1:
+    if run.scenario.start.nx != 1 or run.force.shape[2] != 1 or run.cycling is not None:
         return None
     elements = min(run.force.shape[1], _ELEMENTS)
     times = times[times <= run.ts[-1] * (1 + 1e-12)]

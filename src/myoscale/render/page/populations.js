@@ -53,16 +53,32 @@ function lineTraces(position) {
 
 function linePopulations(position) {
   const rugs = DATA.levels.filter((level) => population(level).kind === "rug").length;
-  const { x, top } = DATA.population;
+  const { x, top, rates } = DATA.population;
+  const behind = rates ? { yaxis2: axis(DATA.labels.rates, { overlaying: "y", side: "right", range: [0, rates.top], tickmode: "auto", nticks: 5, showgrid: false }) } : {};
   return {
-    traces: lineTraces(position),
+    traces: [...rateTraces(), ...lineTraces(position)],
     layout: layout(
       axis(DATA.labels.x, { range: x, nticks: 7 }),
-      axis(DATA.labels.density, { range: [-(RUG * rugs + (rugs ? 0.02 : 0)) * top, 1.06 * top], nticks: 6, zeroline: true, zerolinecolor: css("--line") }),
-      { hovermode: false },
+      axis(rates ? DATA.labels.attached_density : DATA.labels.density, { range: [-(RUG * rugs + (rugs ? 0.02 : 0)) * top, 1.06 * top], nticks: 6, zeroline: true, zerolinecolor: css("--line") }),
+      { hovermode: false, ...behind },
     ),
   };
 }
+
+const RATE_DASHES = [[], [6, 4], [1.5, 2.5]];
+
+/** The rates of the selected point, each with the line it is drawn with. */
+function rateLines() {
+  const { rates } = DATA.population;
+  if (!rates) return [];
+  const seen = { true: 0, false: 0 };
+  return rates.points[state.point].map(({ name, attaches, rate }) => ({
+    name, rate, width: 1.5, colour: css(attaches ? "--attach" : "--detach"), dash: RATE_DASHES[seen[attaches]++ % RATE_DASHES.length] }));
+}
+
+const rateTraces = () => rateLines().map(({ name, rate, colour, dash, width }) => ({
+  type: "scatter", mode: "lines", name, x: DATA.population.rates.x, y: rate, yaxis: "y2", hoverinfo: "skip",
+  line: { color: colour, width, dash: dashes(dash) } }));
 
 function ellipse([mx, my], [xx, xy, yy]) {
   const [a, b] = [Math.sqrt(Math.max(xx, 0)), xx > 0 ? xy / Math.sqrt(xx) : 0]; // Cholesky

@@ -15,7 +15,8 @@ from scipy.stats import qmc
 from ...draw.population import FEW, bin_count
 from ...errors import InputError
 from ...levels import Characteristics
-from ...model import AbstractLaw
+from ...model import AbstractLaw, scheme_at
+from ...model.cycling import rate_curves, rate_limit
 from ...population.ensemble import Particles
 from ...solution import Solution
 from ...study.distance import Table
@@ -37,11 +38,54 @@ def populations(runs: Mapping[str, Solution], times: Array, points: list[int]) -
     """What is drawn of each level at each of `points`, and the axes that hold all of it."""
     nx = next(iter(runs.values())).scenario.start.nx
     cells = int(np.clip(_NUMBERS // (len(runs) * len(times) * len(points)), _FEWEST, _CELLS))
+    if any(run.cycling is not None for run in runs.values()):
+        return _attached(runs, times, points, cells)
     levels = {
         label: _level(run, times[times <= run.ts[-1] * (1 + 1e-12)], points, cells) for label, run in runs.items()
     }
     ranges = _line_ranges(levels) if nx == 1 else _plane_ranges(levels)
     return {"nx": nx, "levels": {label: [_plain(one) for one in each] for label, each in levels.items()}, **ranges}
+
+
+def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cells: int) -> dict[str, Any]:
+    """Attached heads per length on cells that stay where they are, and the rates behind them."""
+    ends = np.array([[run.visited(p) for run in runs.values()] for p in points])
+    low, high = ends[..., 0].min(), ends[..., 1].max()
+    levels: dict[str, list[dict[str, Any]]] = {}
+    for label, run in runs.items():
+        reached = times[times <= run.ts[-1] * (1 + 1e-12)]
+        everyone = [run.populations(float(t)) for t in reached]
+        most: Any = max(float(np.max(one.attached)) for one in everyone)
+        count = run.representation.bins(most)
+        # A histogram's bins are as wide as if they covered what is drawn; chance shows in narrower ones.
+        kind, edges = ("density", cells) if count is None else ("histogram", min(cells, 2 * count))
+        grid = np.linspace(low, high, edges + 1)
+        heights = lambda one, grid=grid: np.diff(np.interp(grid, one.edges[0], _below(one.masses))) / np.diff(grid)
+        levels[label] = [_cells(kind, [heights(o[p]) for o in everyone], [grid] * len(everyone)) for p in points]
+    top = max(_peak(one["height"].max(axis=1)) for each in levels.values() for one in each)
+    x = np.linspace(low, high, 301)
+    first = next(iter(runs.values())).scenario.model.bridge
+    found = [rate_curves(scheme_at(first, p), x) for p in points]
+    limit = max(map(rate_limit, found))
+    named = [
+        [{"name": c.name, "attaches": c.attaches, "rate": plain(_cut(c.rate, limit))} for c in each] for each in found
+    ]
+    return {
+        "nx": 1,
+        "levels": {label: [_plain(one) for one in each] for label, each in levels.items()},
+        "x": plain(np.array([low, high])),
+        "top": plain(np.array(top or 1.0)),
+        "rates": {"x": plain(x), "top": plain(np.array(limit)), "points": named},
+    }
+
+
+def _below(masses: Array) -> Array:
+    return np.concatenate([[0.0], np.cumsum(masses)])
+
+
+def _cut(values: Array, limit: float) -> Array:
+    """NaN above the end of the axis."""
+    return np.where(values <= limit, values, np.nan)
 
 
 def carried(run: Solution, x: Array) -> Solution:

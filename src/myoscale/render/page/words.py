@@ -56,6 +56,8 @@ def _agreement(study: Study, others: list[Row]) -> list[str]:
     amplitude = 0.0 if reference is None else float(np.linalg.norm(np.ptp(reference, axis=0)) / 2)
     scale, of = (amplitude, " of the motion") if amplitude > 0 else (1.0, "")
     error = {row.label: row.error_y / scale for row in others}
+    if study.cycles:
+        error, of = {row.label: row.error_force for row in others}, " of the bridges' greatest force"
     close = [row for row in others if error[row.label] <= _CLOSE]
     far = [row for row in others if error[row.label] > _CLOSE]
     said = []
