@@ -37,7 +37,7 @@ class Characteristics(AbstractPointLevel):
     name: ClassVar[str] = "characteristics"
 
     nodes: int = eqx.field(static=True)
-    sites: float | None = eqx.field(static=True, default=None)
+    sites: float | int | None = eqx.field(static=True, default=None)
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):

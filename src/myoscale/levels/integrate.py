@@ -124,7 +124,7 @@ def equilibrium(problem: Problem, state: State) -> State:
     letting_go = problem._replace(drive=QuasiStatic(lambda s: load - (1.0 - s) * held), tolerance=tolerance)
     begin = state._replace(t=jnp.zeros(()))
     end = stretch(letting_go, begin, jnp.linspace(0.0, 1.0, 11), jnp.asarray(0.05)).state
-    return end._replace(t=state.t)
+    return end._replace(t=state.t, tally=state.tally, step=state.step)
 
 
 def enter(problem: Problem, state: State, y: Float[Array, " ny"], v: Float[Array, " ny"]) -> State:

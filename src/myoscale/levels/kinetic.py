@@ -33,7 +33,7 @@ class Kinetic(AbstractLevel):
 
     cells: int = eqx.field(static=True)
     window: Scalar = 7.0
-    sites: float | None = eqx.field(static=True, default=None)
+    sites: float | int | None = eqx.field(static=True, default=None)
     dt: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
