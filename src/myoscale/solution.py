@@ -208,8 +208,12 @@ class Solution:
         from . import draw
 
         one = self.population(float(self.ts[-1]) if t is None else t, point)
-        kinds: dict[str, Any] = {name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")}
-        entries: dict[str, Any] = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
+        kinds: dict[str, Any] = {
+            name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")
+        }
+        entries: dict[str, Any] = {
+            f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)
+        }
         where = f", point {point}" if self.force.shape[1] > 1 else ""
         when = f"t = {self.ts[-1] if t is None else t:.4g}"
         cycling: dict[str, Any] | None = None
@@ -227,7 +231,7 @@ class Solution:
     def visited(self, point: int = 0) -> tuple[float, float]:
         """Extensions between which bridges that attach and detach are attached or attach, over all saved times; for drawing."""
         low, high = (float(end) for end in scheme_at(self.scenario.model.bridge, point).zone)
-        ends = [(low, high)]
+        ends: list[tuple[Any, Any]] = [(low, high)]
         for t in self.ts[:: max(1, len(self.ts) // 50)]:
             one = self.population(float(t), point)
             assert one.edges is not None and one.density is not None

@@ -82,7 +82,11 @@ def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_si
         value = float(text)
     except ValueError:
         value = math.nan
-    whole = is_size or isinstance(field.default, int) or (int in (members := typing.get_args(field.type)) and float not in members)
+    whole = (
+        is_size
+        or isinstance(field.default, int)
+        or (int in (members := typing.get_args(field.type)) and float not in members)
+    )
     if not math.isfinite(value) or (whole and value != int(value)):
         wanted = "a whole number" if whole else "a number"
         raise InputError(

@@ -125,6 +125,7 @@ class Heads(AbstractCyclingPopulation):
                 lost=jnp.zeros_like(x0),
             )
 
+        assert key is not None
         x = z.l + shift
         x = jnp.where(z.state < first, period(x, spacing), x)
         (x, state), flux = jumps(key, (x, z.state), rates, jump, tally, dt)

@@ -87,7 +87,7 @@ def huxley_chain(
 
 def experiment() -> AbstractDrive:
     """Rise to the isometric force, a quick release by 6 nm, recovery, and shortening by 60 nm at 0.4 nm/ms, near Huxley's φ."""
-    return Protocol([Hold(200.0), Release(by=-6.0, duration=1.0), Hold(99.0), Ramp(by=-60.0, duration=150.0)])
+    return Protocol(steps=[Hold(200.0), Release(by=-6.0, duration=1.0), Hold(99.0), Ramp(by=-60.0, duration=150.0)])
 
 
 LEVELS: tuple[AbstractLevel, ...] = (Reduced(2_000), Characteristics(800), Kinetic(200))
