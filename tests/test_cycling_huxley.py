@@ -10,7 +10,7 @@ import pytest
 
 import myoscale as ms
 from myoscale.drive import Length, Line
-from myoscale.model import Huxley1957, Momentum
+from myoscale.model import Huxley1957
 
 SPACING = 20.0
 RATES = {"f1": 43.3, "g1": 10.0, "g2": 209.0}

@@ -10,7 +10,16 @@ from ..citations import GAUSS_RULES, PLUNDER_SIMEON_2023
 from ..errors import InputError
 from ..model import scheme_of
 from ..population import Sites
-from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_law, need_memory, periods_and_span
+from .base import (
+    AbstractPointLevel,
+    begin_cycling,
+    begin_points,
+    check_steps,
+    cycling_label,
+    need_law,
+    need_memory,
+    periods_and_span,
+)
 
 _MOST = 10_000  # nodes an axis
 _ORDER = 4  # nodes in a panel, for cycling bridges

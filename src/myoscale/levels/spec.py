@@ -82,13 +82,17 @@ def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_si
         value = float(text)
     except ValueError:
         value = math.nan
-    whole = is_size or isinstance(field.default, int) or (int in (members := typing.get_args(field.type)) and float not in members)
+    whole = (
+        is_size
+        or isinstance(field.default, int)
+        or (int in (members := typing.get_args(field.type)) and float not in members)
+    )
     if not math.isfinite(value) or (whole and value != int(value)):
         wanted = "a whole number" if whole else "a number"
         raise InputError(
             f"Expected {field.name} of level '{kind.name}' to be {wanted}. Received '{text}': {_example(kind)}."
         )
-    return int(value) if whole else value
+    return int(value) if whole or (int in typing.get_args(field.type) and value == int(value)) else value
 
 
 def _example(kind: type[AbstractLevel]) -> str:

@@ -44,7 +44,16 @@ class Tally(NamedTuple):
 def no_tally(model, population, z: PyTree) -> Tally:
     """At the start."""
     zeros = jnp.zeros(model.tissue.heads.shape[0])
-    return Tally(jnp.zeros(()), jnp.zeros(()), zeros, zeros, zeros, zeros, share_attached(model, population, z), closure_error(model, population, z))
+    return Tally(
+        jnp.zeros(()),
+        jnp.zeros(()),
+        zeros,
+        zeros,
+        zeros,
+        zeros,
+        share_attached(model, population, z),
+        closure_error(model, population, z),
+    )
 
 
 def share_attached(model, population, z: PyTree) -> Float[Array, " P"]:
@@ -239,9 +248,7 @@ def _kinetic(problem, y, v, before, after, gained):
     held = drive.indices(y.size) if isinstance(drive, Length) else ()
     scheme = scheme_of(model.bridge)
     assert scheme is not None
-    if (
-        scheme.momentum is Momentum.COMOVING or len(held) == y.size
-    ):  # what holds the motion takes them along
+    if scheme.momentum is Momentum.COMOVING or len(held) == y.size:  # what holds the motion takes them along
         taken = model.tissue.assemble(y, before - after + gained)
         return 0.5 * v @ brought @ v, 0.5 * v @ taken @ v, v
     tissue = jnp.asarray(model.tissue.mass_matrix)

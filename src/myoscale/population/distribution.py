@@ -22,7 +22,6 @@ from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
 from .kept import attached
 from .sites import Fractions, Sites
 
-
 _PARTS = 2  # Runge–Kutta steps within an exchange
 _EMPTY = 1e-13  # of the zone's width: less is attached nowhere in particular
 _NARROW = 1e-4  # of the zone's width, the least standard deviation

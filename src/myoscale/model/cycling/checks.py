@@ -78,7 +78,9 @@ def _check_balance(bridge: Any, x: Any, rates: np.ndarray) -> None:
         return
     ratio = np.asarray(jax.vmap(lambda x: scheme.balanced(bridge, x))(x))
     back = np.swapaxes(rates, -1, -2)
-    wrong = np.abs(rates / (1.0 + np.exp(ratio)) - back / (1.0 + np.exp(-ratio))) > _BALANCE * (rates + back).max((0, 1, 2))
+    wrong = np.abs(rates / (1.0 + np.exp(ratio)) - back / (1.0 + np.exp(-ratio))) > _BALANCE * (rates + back).max(
+        (0, 1, 2)
+    )
     if wrong.any():
         raise InputError(
             f"Expected {name}.generator to keep the balance that {name}.balanced claims. Received rates that do not at x = {_where(x, wrong):g}: "

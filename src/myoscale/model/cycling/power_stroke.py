@@ -63,11 +63,6 @@ class Duke1999(AbstractCycling):
         reach = self.stroke / 2 + _TAIL * width + self.delta  # strain that hastens the way out does so for the way back
         return -reach, reach
 
-    @property
-    def breakpoints(self):
-        """None: rates are smooth, and next to nothing where the zone ends."""
-        return ()
-
     def generator(self, x):
         """R(x)."""
         work = lambda x: 0.5 * self.stiffness * x**2 / self.kT
@@ -89,9 +84,7 @@ class Duke1999(AbstractCycling):
     def energies(self, bridge, x):
         """0, E₁, E₂."""
         before, after = bridge.energy((x - self.stroke / 2)[None]), bridge.energy((x + self.stroke / 2)[None])
-        return jnp.stack(
-            [jnp.zeros_like(before), self.kT * self.G1 + before, self.kT * (self.G1 + self.Gs) + after]
-        )
+        return jnp.stack([jnp.zeros_like(before), self.kT * self.G1 + before, self.kT * (self.G1 + self.Gs) + after])
 
     def balanced(self, bridge, x):
         """(E_i − E_j)/k_T, and G_ATP for 2 → 0."""
