@@ -82,9 +82,3 @@ def test_atp_shortens():
     driven, passive = reached[12.0], reached[0.0]
     assert driven[0][-1] < -0.5 and np.diff(driven[1])[-1] > 0.1
     assert abs(passive[0][-1]) < 1e-3 * abs(driven[0][-1]) and abs(np.diff(passive[1])[-1]) < 1e-3
-
-
-def test_the_stiffness_of_bridge_and_rates_is_one():
-    bridge = ms.zoo.LinearBridge(0.0, 1.0, np.asarray(1.0), cycling=ms.Duke1999())
-    with pytest.raises(ms.InputError, match="stiffness must be the same"):
-        ms.solve(ms.Model(ms.SpringMass(), bridge), ms.Kinetic(72), ms.Start(0.0), t1=0.01)

@@ -92,7 +92,7 @@ def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_si
         raise InputError(
             f"Expected {field.name} of level '{kind.name}' to be {wanted}. Received '{text}': {_example(kind)}."
         )
-    return int(value) if whole else value
+    return int(value) if whole or (int in typing.get_args(field.type) and value == int(value)) else value
 
 
 def _example(kind: type[AbstractLevel]) -> str:

@@ -63,11 +63,6 @@ class Duke1999(AbstractCycling):
         reach = self.stroke / 2 + _TAIL * width + self.delta  # strain that hastens the way out does so for the way back
         return -reach, reach
 
-    @property
-    def breakpoints(self):
-        """None: rates are smooth, and next to nothing where the zone ends."""
-        return ()
-
     def generator(self, x):
         """R(x)."""
         work = lambda x: 0.5 * self.stiffness * x**2 / self.kT

@@ -1,0 +1,207 @@
+"""Every mistake about cycling gets one sentence that says what was expected and what was received, before anything runs.
+
+Load-bearing: `test_a_mistake_is_a_sentence`, and `test_a_mistake_in_a_file_is_its_line`.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import myoscale as ms
+from myoscale import scenario
+from myoscale.protocol import Activate, Hold
+from myoscale.types import Scalar
+
+
+class Scheme(ms.AbstractCycling):
+    """Attaches on [0, 1]; each fault by name."""
+
+    fault: str = ms.parameter("", static=True, default="")
+    spacing: Scalar = 4.0
+    momentum: ms.Momentum = ms.parameter("", static=True, default=ms.Momentum.COMOVING)
+    availability: ms.Availability = ms.parameter("", static=True, default=ms.Availability.SITES)
+
+    @property
+    def zone(self):
+        return 0.0, 1.0
+
+    def generator(self, x):
+        if self.fault == "shape":
+            return jnp.zeros((3, 3))
+        inside = (x > 0) & ((x < 1) | (self.fault == "cut"))
+        rates = ms.generator_of({(0, 1): jnp.where(inside, x, 0.0), (1, 0): jnp.ones_like(x)}, 2)
+        if self.fault == "negative":
+            return rates * jnp.sign(x - 0.5)
+        if self.fault == "rows":
+            return rates.at[0, 0].add(0.5)
+        return rates.at[1, 0].set(jnp.nan) if self.fault == "finite" else rates
+
+
+class Two(Scheme):
+    """Two detached states."""
+
+    detached = 2
+    atp = {(2, 0): 1.0}  # noqa: RUF012
+
+    def generator(self, x):
+        attach = jnp.where((x > 0) & (x < 1), x, 0.0)
+        one = jnp.ones_like(x)
+        return ms.generator_of({(0, 1): one, (1, 0): one, (1, 2): attach, (2, 0): one}, 3)
+
+
+LENGTH = ms.Length(0.0)
+LAW = ms.Normal(0.5, 0.2)
+
+
+def run(cycling=Scheme(), level=ms.Kinetic(40), start=ms.Start(0.0), drive=LENGTH, bridge=None, tissue=ms.SpringMass()):
+    bridge = ms.zoo.LinearBridge(0.0, 1.0, np.asarray(1.0), cycling=cycling) if bridge is None else bridge
+    return ms.solve(ms.Model(tissue, bridge), level, start, t1=1.0, drive=drive)
+
+
+class Bent(ms.AbstractBridge):
+    """Φ depends on x."""
+
+    mass: Scalar = 0.0
+    cycling: ms.AbstractCycling | None = Scheme()
+
+    def constraint(self, x, q):
+        return x + x**3 - q
+
+    def energy(self, x):
+        return 0.5 * x @ x
+
+
+PLANE = ms.LumpedTissue(np.eye(2), np.eye(2))
+PLAIN = ms.zoo.LinearBridge(0.0, 1.0, np.asarray(1.0))
+POINTS = ms.Start(0.0, x=np.array([0.1, 0.2]), attached=0.1)
+
+MISTAKES = {
+    "huxley, rate": (lambda: ms.Huxley1957(f1=-1.0), "Huxley1957 expected the rate f1 ≥ 0"),
+    "huxley, not a number": (lambda: ms.Huxley1957(g1=float("nan")), "expected the rate g1 ≥ 0"),
+    "huxley, spacing": (lambda: ms.Huxley1957(spacing=0.0), "expected spacing > 0"),
+    "huxley, h": (lambda: ms.Huxley1957(h=-1.0), "expected h > 0"),
+    "huxley, cut": (lambda: ms.Huxley1957(spacing=20.0), "do not vanish there.* choose spacing ≥ 31.2"),
+    "zahalak, rate": (lambda: ms.Zahalak1981(g3=-0.1), "Zahalak1981 expected the rate g3 ≥ 0"),
+    "duke, rate": (lambda: ms.Duke1999(k_on=-1.0), "Duke1999 expected the rate k_on ≥ 0"),
+    "duke, temperature": (lambda: ms.Duke1999(kT=0.0), "expected kT > 0"),
+    "duke, delta": (lambda: ms.Duke1999(delta=-1.0), "expected delta ≥ 0"),
+    "duke, stiffness": (lambda: run(ms.Duke1999()), "stiffness must be the same in both"),
+    "duke, cut": (lambda: ms.Duke1999(spacing=20.0), "do not vanish there"),
+    "momentum": (lambda: ms.Huxley1957(momentum="at_ease"), "no momentum 'at_ease': did you mean 'at_rest'"),
+    "availability": (lambda: ms.Huxley1957(availability="pol"), "did you mean 'pool'"),
+    "heads": (lambda: run(tissue=ms.SpringMass(count=0.0)), "positive number of heads"),
+    "negative": (lambda: run(Scheme("negative")), "Expected rates ≥ 0 in Scheme.generator"),
+    "rows": (lambda: run(Scheme("rows")), "rows of Scheme.generator to sum to zero"),
+    "shape": (lambda: run(Scheme("shape")), r"of shape \(2, 2\), a row a state"),
+    "finite": (lambda: run(Scheme("finite")), "Expected finite rates"),
+    "cut": (lambda: run(Scheme("cut")), "vanish outside of its zone, 0 to 1.*widen the zone"),
+    "flow": (lambda: run(bridge=Bent()), "does not depend on x. Received Bent"),
+    "two components": (
+        lambda: run(
+            bridge=ms.zoo.LinearBridge(0.0, 1.0, np.eye(2), cycling=Scheme()),
+            tissue=PLANE,
+            start=ms.Start(np.zeros(2), np.zeros(2), x=ms.MultivariateNormal(np.zeros(2), np.eye(2)), attached=0.1),
+        ),
+        "one component",
+    ),
+    "activation above 1": (lambda: run(drive=ms.Length(0.0, activation=1.5)), "Expected activation from 0 to 1"),
+    "activation below 0": (
+        lambda: run(drive=ms.Length(0.0, activation=ms.Polyline([0.0, 1.0], [0.5, -0.5]))),
+        "activation from 0 to 1 at every time. Received -0.00",
+    ),
+    "activation, step": (lambda: Activate(1.5, duration=1.0), "Activate expected to between 0 and 1"),
+    "activation, unsorted": (lambda: ms.Polyline([0.0, 1.0, 0.5], [0.0, 1.0, 0.0]), "times"),
+    "activation without cycling": (
+        lambda: run(bridge=PLAIN, start=ms.Start(0.0, x=LAW), drive=ms.Protocol([Hold(0.5), Activate(0.5, 0.1)])),
+        "belongs to cycling bridges.*leave it out",
+    ),
+    "saved times": (
+        lambda: ms.solve(
+            ms.Model(ms.SpringMass(), PLAIN), ms.Kinetic(40), ms.Start(0.0, x=LAW), t1=1.0, save=np.array([0.5, 0.2])
+        ),
+        "increasing times",
+    ),
+    "dt": (lambda: ms.Kinetic(40, dt=0.0), "Kinetic expected dt > 0"),
+    "dt, particles": (lambda: ms.Reduced(40, dt=-1.0), "Reduced expected dt > 0"),
+    "sites": (lambda: ms.Characteristics(40, sites=0), "Characteristics expected sites"),
+    "sites, several and a half": (lambda: ms.Kinetic(40, sites=1.5), "Kinetic expected sites"),
+    "dt without cycling": (
+        lambda: run(bridge=PLAIN, start=ms.Start(0.0, x=LAW), level=ms.Kinetic(40, dt=0.1)),
+        "dt belongs to cycling bridges",
+    ),
+    "attached without cycling": (
+        lambda: run(bridge=PLAIN, start=ms.Start(0.0, x=LAW, attached=0.5)),
+        "Start.attached belongs to cycling bridges",
+    ),
+    "attached without a law": (lambda: run(start=ms.Start(0.0, attached=0.5)), "needs Start.x"),
+    "a law, nothing attached": (lambda: run(start=ms.Start(0.0, x=LAW)), r"in \(0, 1\]. Received 0"),
+    "points": (lambda: run(start=POINTS), "a law of one component"),
+    "more than there are": (lambda: run(start=ms.Start(0.0, x=LAW, attached=0.5)), "at most 0.12"),
+    "no law without cycling": (lambda: run(bridge=PLAIN), "Expected Start.x"),
+    "no number of heads": (lambda: run(level=ms.Reduced()), "a number of heads"),
+    "sampling": (lambda: run(level=ms.Reduced(40, "quantile")), "drawn at random"),
+    "closure": (lambda: run(Two(), ms.MomentClosure()), "availability='pool', or use Kinetic"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_a_sentence(name):
+    make, said = MISTAKES[name]
+    with pytest.raises(ms.InputError, match=said) as caught:
+        make()
+    text = str(caught.value)
+    assert (
+        "\n" not in text
+        and (text[0].isupper() or text.startswith("kinetic:40"))
+        and text[-1] in ".?"
+        and len(text) < 330
+    )
+
+
+HUXLEY = scenario.text(ms.zoo.problem("huxley"))
+IN_FILES = {
+    "rate": ("f1 = 0.0433", "f1 = -1.0", "bridge.cycling.*f1 ≥ 0"),
+    "key": ("f1 = 0.0433", "f11 = 1.0", "bridge.cycling has no key 'f11': did you mean 'f1'"),
+    "type": ('"Huxley1957"', '"Huxley"', "no type 'Huxley' for bridge.cycling: did you mean 'Huxley1957'.*--module"),
+    "choice": (
+        '"comoving"',
+        '"resting"',
+        "bridge.cycling.momentum: expected 'comoving' or 'at_rest'. Received 'resting'",
+    ),
+    "unit": ("h = 15.6", 'h = "15.6 ms"', "Expected length"),
+    "level": ('"kinetic:200"', '"kinetic:200,sites=two"', "sites of level 'kinetic' to be a number"),
+    "step": ('"kinetic:200"', '"kinetic:200,dt=0"', "expected dt > 0"),
+    "share": ("attached = 0.0", "attached = 0.5", "needs Start.x"),
+}
+
+
+@pytest.mark.parametrize("name", IN_FILES)
+def test_a_mistake_in_a_file_is_its_line(name):
+    old, new, said = IN_FILES[name]
+    assert old in HUXLEY
+    with pytest.raises(ms.InputError, match=said) as caught:
+        scenario.parse(HUXLEY.replace(old, new, 1))
+    assert "\n" not in str(caught.value)
+
+
+def test_units_and_levels_are_read():
+    text = HUXLEY.replace("h = 15.6", 'h = "0.0156 um"').replace("f1 = 0.0433", 'f1 = "43.3 /s"')
+    text = text.replace('"kinetic:200"', '"kinetic:200,sites=3,dt=0.001"').replace('"comoving"', '"at_rest"')
+    problem = scenario.parse(text)
+    cycling = problem.model.bridge.cycling
+    assert (cycling.h, cycling.f1) == pytest.approx((15.6, 0.0433), rel=1e-14)
+    assert cycling.momentum is ms.Momentum.AT_REST and problem.levels[-1] == ms.Kinetic(200, sites=3, dt=0.001)
+    again = scenario.parse(scenario.text(problem))
+    assert again.levels == problem.levels and again.model.bridge.cycling == cycling
+
+
+def test_a_scheme_of_ones_own_stands_in_a_file(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import jax.numpy as jnp\nimport myoscale as ms\n\n"
+        "class Even(ms.Huxley1957):\n    rate: float = ms.parameter('k', '1/time', default=1.0)\n\n"
+        "    def generator(self, x):\n        inside = (x > 0) & (x < self.h)\n"
+        "        return ms.generator_of({(0, 1): jnp.where(inside, self.rate, 0.0), (1, 0): self.rate + 0 * x}, 2)\n"
+    )
+    text = HUXLEY.replace('"Huxley1957"', '"Even"').replace("f1 = 0.0433", "rate = 0.02")
+    problem = scenario.parse(text, tmp_path / "mine.py")
+    assert type(problem.model.bridge.cycling).__name__ == "Even" and problem.model.bridge.cycling.rate == 0.02
