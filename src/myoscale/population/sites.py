@@ -178,7 +178,7 @@ class Sites(AbstractCyclingPopulation):
         cut = z.cut
         for b in scheme.breakpoints:
             place = (b - x - begin[None]) / (end - begin)[None]
-            inside = (place > 0) & (place < 1)
+            inside = (place > _THIN) & (place < 1.0 - _THIN)
             cut = jnp.where(jnp.any(inside, axis=0), jnp.sum(jnp.where(inside, place, 0.0), axis=0), cut)
         cut = jnp.clip(cut, _THIN, 1.0 - _THIN)
         # What either side has afterwards, of what was on the left and on the right.
@@ -213,7 +213,7 @@ class Sites(AbstractCyclingPopulation):
             back = size - front + path
             near = jnp.zeros_like(x, bool)
             for b in scheme.breakpoints:
-                near = near | ((x - front < b) & (x + back > b))
+                near = near | ((x - front < b - _THIN * size) & (x + back > b + _THIN * size))
             near = near[..., None] & (speed < self._slow(scheme, size))
         centre = x[..., None] + jnp.where(near, (low + high) / 2, 0.0)
         # One box of the variance that path and side have together.
