@@ -156,7 +156,7 @@ class _Writer:
         """Whether a key of the start means something: a law has no weights, and only cycling bridges are partly attached."""
         if key == "weights":
             return not (self.cycling or isinstance(start.x, AbstractLaw))
-        return key != "attached" or self.cycling or start.attached != 0
+        return key != "attached" or self.cycling or bool(start.attached != 0)
 
     def _left_out(self, key: str, comment: str, example: str = "") -> None:
         if self.comments:
