@@ -89,7 +89,7 @@ def experiment() -> AbstractDrive:
     """Rise to the isometric force, a quick release by 6 nm, recovery, and shortening by 60 nm at 0.4 nm/ms, near Huxley's φ."""
     shorter = as_float(-6.0), as_float(-60.0)
     return Protocol(
-        (Hold(200.0), Release(by=shorter[0], duration=1.0), Hold(99.0), Ramp(by=shorter[1], duration=150.0))
+        (Hold(200.0), Release(by=shorter[0], duration=1.0), Hold(99.0), Ramp(by=shorter[1], duration=150.0))  # pyright: ignore[reportArgumentType]
     )
 
 

@@ -56,7 +56,7 @@ PAGE = Page(
     levels=(Reduced(1_000), Characteristics(400, sites=3), Kinetic(200, sites=3)),
     source=f"{DUKE_1999}; theory.md section 8",
     drive=Protocol(
-        (Hold(40.0), Release(by=as_float(-4.0), duration=0.5), Hold(9.5), Ramp(by=as_float(-15.0), duration=30.0))
+        (Hold(40.0), Release(by=as_float(-4.0), duration=0.5), Hold(9.5), Ramp(by=as_float(-15.0), duration=30.0))  # pyright: ignore[reportArgumentType]
     ),
     units=NANO,
 )
