@@ -108,7 +108,7 @@ class Ramp(AbstractMove):
     **Raises:** `InputError` unless duration > 0 and `by` is finite.
     """
 
-    by: Float[Array, "..."] = parameter("change of length", "coordinate", converter=as_float)
+    by: Float[Array, "..."] | Scalar = parameter("change of length", "coordinate", converter=as_float)
     duration: Scalar = parameter("how long it takes", "time")
 
     def __check_init__(self):
@@ -125,7 +125,7 @@ class Release(AbstractMove):
     **Raises:** `InputError` unless duration > 0 and `by` is finite.
     """
 
-    by: Float[Array, "..."] = parameter("change of length", "coordinate", converter=as_float)
+    by: Float[Array, "..."] | Scalar = parameter("change of length", "coordinate", converter=as_float)
     duration: Scalar = parameter("how long it takes", "time")
 
     def __check_init__(self):

@@ -208,29 +208,36 @@ class Solution:
         from . import draw
 
         one = self.population(float(self.ts[-1]) if t is None else t, point)
-        kinds = {name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")}
-        entries = {f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)}
+        kinds: dict[str, Any] = {
+            name: getattr(one, name) for name in ("points", "weights", "edges", "masses", "mean", "covariance")
+        }
+        entries: dict[str, Any] = {
+            f.name.replace("_", " "): getattr(self.energy, f.name) for f in dataclasses.fields(self.energy)
+        }
         where = f", point {point}" if self.force.shape[1] > 1 else ""
         when = f"t = {self.ts[-1] if t is None else t:.4g}"
-        cycling = None
+        cycling: dict[str, Any] | None = None
         if self.cycling is not None:
-            kinds["bins"] = self.representation.bins(float(one.attached))
+            population: Any = self.representation
+            kinds["bins"] = population.bins(float(np.asarray(one.attached)))
             x = np.linspace(*self.visited(point), 401)
             curves = rate_curves(scheme_at(self.scenario.model.bridge, point), x)
             cycling = {"attached": self.cycling.attached[:, point], "atp": self.cycling.atp_rate[:, point]}
             cycling["behind"] = x, curves, rate_limit(curves)
         fig = plt.figure(figsize=draw.SIZE if cycling is None else draw.SIZE_CYCLING)
-        curves = self.ts, self.y, entries, self.energy.total, self.force[:, point]
-        return np.array(draw.run(fig, *curves, kinds, where=where, when=when, cycling=cycling))
+        drawn = self.ts, self.y, entries, self.energy.total, self.force[:, point]
+        return np.array(draw.run(fig, *drawn, kinds, where=where, when=when, cycling=cycling))
 
     def visited(self, point: int = 0) -> tuple[float, float]:
         """Extensions between which bridges that attach and detach are attached or attach, over all saved times; for drawing."""
         low, high = (float(end) for end in scheme_at(self.scenario.model.bridge, point).zone)
-        ends = [(low, high)]
+        ends: list[tuple[Any, Any]] = [(low, high)]
         for t in self.ts[:: max(1, len(self.ts) // 50)]:
             one = self.population(float(t), point)
-            seen = np.flatnonzero(one.density > 1e-3 * np.max(one.density)) if np.any(one.masses) else []
-            ends += [(one.edges[0][seen[0]], one.edges[0][seen[-1] + 1])] if len(seen) else []
+            assert one.edges is not None and one.density is not None
+            if np.any(one.density):
+                seen = np.flatnonzero(one.density > 1e-3 * np.max(one.density))
+                ends.append((one.edges[0][seen[0]], one.edges[0][seen[-1] + 1]))
         low, high = min(end[0] for end in ends), max(end[1] for end in ends)
         margin = 0.08 * (high - low)
         return float(low - margin), float(high + margin)
@@ -255,6 +262,7 @@ class Solution:
         }
         if self.cycling is not None:
             counted = {f.name: getattr(self.cycling, f.name) for f in dataclasses.fields(Cycling) if f.name != "ts"}
+            counted = {name: values for name, values in counted.items() if values is not None}
             variables |= {f"cycling_{name}": (("time", "point")[: a.ndim], a) for name, a in counted.items()}
         if self.particles is not None:
             variables["particles_x"] = (("point", "bridge", "x"), self.particles.x)

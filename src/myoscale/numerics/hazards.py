@@ -16,9 +16,7 @@ from ..types import Array, Float, PyTree, Scalar
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)  # exact to degree 3
 
 
-def box_mean(
-    rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: tuple[Scalar, ...]
-) -> Array:
+def box_mean(rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: tuple[Scalar, ...]) -> Array:
     """Mean of `rate` over [low, high], split at increasing breakpoints.
 
     **Arguments:** `rate`, elementwise, may append axes; `low` < `high`, of one shape.

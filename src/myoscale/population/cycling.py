@@ -53,7 +53,7 @@ class AbstractCyclingPopulation(AbstractPopulation):
         u: Float[Array, " nq"],
         dt: Array,
         r: Array,
-        key: Array,
+        key: Array | None,
     ) -> tuple[PyTree, Flux]:
         """Attach and detach for dt at the activation r, rates integrated along the path q ± u dt/2."""
 

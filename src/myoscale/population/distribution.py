@@ -105,7 +105,7 @@ class Distribution(AbstractCyclingPopulation):
             return jnp.stack([jnp.sum(jnp.maximum(change, 0.0)), jnp.sum(jnp.maximum(-change, 0.0))])
 
         pairs = [(i, j) for i in range(scheme.states) for j in range(scheme.states) if i != j and max(i, j) >= first]
-        energy = sum(gain(flows[i, j], i, j) for i, j in pairs)
+        energy = sum((gain(flows[i, j], i, j) for i, j in pairs), jnp.zeros(2))
         # What a Gaussian instead of the true sum of both costs; nothing where energies are quadratic.
         rest = self._energy(bridge, after, q) - self._energy(bridge, z, q) - (energy[0] - energy[1])
         return Flux(

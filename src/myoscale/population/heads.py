@@ -79,7 +79,9 @@ class Heads(AbstractCyclingPopulation):
         path = jnp.maximum(jnp.abs(self.velocity(bridge, z, q, u)) * dt, 1e-9 * spacing)
         allowed = jnp.ones((scheme.states, scheme.states)) - jnp.eye(scheme.states)
         allowed = jnp.asarray(allowed).at[:first, first:].multiply(r)
-        mean = lambda x: box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints) * allowed[None]
+        mean = lambda x: (
+            box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints) * allowed[None]
+        )
         pool = scheme.availability is Availability.POOL
         edges = jnp.linspace(*map(jnp.asarray, scheme.zone), _BINS + 1)
         table = box_mean(jax.vmap(scheme.generator), edges[:-1], edges[1:], scheme.breakpoints)[:, :first, first:]
@@ -89,7 +91,11 @@ class Heads(AbstractCyclingPopulation):
             x, state = heads
             if not pool:
                 return jnp.take_along_axis(mean(x), state[:, None, None], axis=1)[:, 0]
-            everywhere = jnp.asarray(mean(x)).at[:, :first, first:].set(jnp.broadcast_to(table[-1] * r, (x.size, *table.shape[1:])))
+            everywhere = (
+                jnp.asarray(mean(x))
+                .at[:, :first, first:]
+                .set(jnp.broadcast_to(table[-1] * r, (x.size, *table.shape[1:])))
+            )
             return jnp.take_along_axis(everywhere, state[:, None, None], axis=1)[:, 0]
 
         def jump(key, heads, target):
@@ -119,6 +125,7 @@ class Heads(AbstractCyclingPopulation):
                 lost=jnp.zeros_like(x0),
             )
 
+        assert key is not None
         x = z.l + shift
         x = jnp.where(z.state < first, period(x, spacing), x)
         (x, state), flux = jumps(key, (x, z.state), rates, jump, tally, dt)

@@ -5,7 +5,8 @@ share detached, so availability is exact: what is attached anywhere cannot attac
 tissue and nothing is interpolated; nodes that leave the zone of attachment far behind re-enter in front of it, empty.
 
 With `order` 1 a phase is a cell and rates are averaged over it (`Kinetic`). With a higher order, phases are Gauss nodes of panels and
-see rates at a point, save while a breakpoint cuts their panel (`Characteristics`). Rates are also averaged along the path of a step.
+see rates at a point (`Characteristics`), save where a breakpoint cuts their panel and moves so slowly that heads settle on both sides of
+it: then each node stands for its share of the panel. Rates are also averaged along the path of a step.
 
 A breakpoint cuts the share of heads that a phase stands for into two, each with its own fractions and rates: mixed, they would saturate
 differently, an error of first order wherever rates jump. What the breakpoint passes changes side, and no more than that is mixed.
@@ -91,7 +92,9 @@ class Sites(AbstractCyclingPopulation):
         width = self.span * scheme.spacing / panels
         # A breakpoint at the edge of a panel stays there while nothing moves.
         phase = (jnp.arange(panels)[:, None] + panel.position[None]).reshape(-1) * width
-        origin = scheme.zone[0] - width * jnp.ceil((self.periods * self.span * scheme.spacing / 2 + scheme.zone[0]) / width)
+        origin = scheme.zone[0] - width * jnp.ceil(
+            (self.periods * self.span * scheme.spacing / 2 + scheme.zone[0]) / width
+        )
         labels = origin + phase[None] + scheme.spacing * jnp.arange(self.periods)[:, None]
         n = jnp.zeros((scheme.attached, *labels.shape, 2))
         d = jnp.zeros((scheme.detached, self.phases, 2)).at[0].set(1.0)
@@ -122,12 +125,13 @@ class Sites(AbstractCyclingPopulation):
     def exchange(self, bridge, z, q, u, dt, r, key):
         """Transitions pair by pair, each exactly, in a symmetric order."""
         scheme = bridge.cycling
-        shift, path = self.shift(bridge, z, q), jnp.abs(self.velocity(bridge, z, q, u)) * dt
+        shift, speed = self.shift(bridge, z, q), jnp.abs(self.velocity(bridge, z, q, u))
+        path = speed * dt
         z, lost = self._in_window(scheme, z, shift, path)
         x = z.l + shift
         z = self._recut(scheme, z, x)
         shares = self._shares(z.cut)
-        rate = self._rates(bridge, x, path, z.cut)
+        rate = self._rates(bridge, x, path, speed, z.cut)
         energy = jax.vmap(jax.vmap(lambda x: scheme.energies(bridge, x)))(x)
         book = _Book(shares, scheme, energy)
         x = x[..., None]
@@ -190,7 +194,12 @@ class Sites(AbstractCyclingPopulation):
         )
         return z._replace(n=mixed(z.n), d=mixed(z.d) if z.d.shape[1] > 1 else z.d, cut=cut)
 
-    def _rates(self, bridge, x, path, cut):
+    def _slow(self, scheme, size) -> Array:
+        """The speed below which heads settle on either side of a breakpoint sooner than it passes from node to node."""
+        beside = jnp.stack([b + side * 1e-6 * size for b in map(jnp.asarray, scheme.breakpoints) for side in (-1, 1)])
+        return size / self.order * jnp.max(-jax.vmap(lambda x: jnp.diagonal(scheme.generator(x)))(beside))
+
+    def _rates(self, bridge, x, path, speed, cut):
         """R on either side of each node's cut, (J, K, 2, S, S), averaged over its path and, near a breakpoint, over its side."""
         scheme, panel = bridge.cycling, self.panel
         panels = self.phases // self.order
@@ -205,7 +214,7 @@ class Sites(AbstractCyclingPopulation):
             near = jnp.zeros_like(x, bool)
             for b in scheme.breakpoints:
                 near = near | ((x - front < b) & (x + back > b))
-            near = near[..., None]
+            near = near[..., None] & (speed < self._slow(scheme, size))
         centre = x[..., None] + jnp.where(near, (low + high) / 2, 0.0)
         # One box of the variance that path and side have together.
         width = jnp.sqrt(path**2 + jnp.where(near, (high - low) ** 2, 0.0) + (1e-9 * scheme.spacing) ** 2)

@@ -52,14 +52,15 @@ def check(scenario: Scenario) -> np.ndarray:
 
 def check_level(level: AbstractLevel, model: Model, start: Start) -> None:
     """Raise `InputError` unless the level can represent the start of this model."""
-    if scheme_of(model.bridge) is None:
+    scheme = scheme_of(model.bridge)
+    if scheme is None:
         for name in ("sites", "dt"):
             if getattr(level, name, None) is not None:
                 raise InputError(
                     f"{level.label}: {name} belongs to cycling bridges; this bridge has no cycling. Received {name}={getattr(level, name)}: leave it out."
                 )
         return level.check(start)
-    level.check_cycling(start, scheme_of(model.bridge))
+    level.check_cycling(start, scheme)
 
 
 def _positive(value: Any) -> bool:

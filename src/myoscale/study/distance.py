@@ -307,7 +307,7 @@ def _as_points(a: Measure, max_points: int) -> Points:
     if isinstance(a, Gaussian):
         fix = "sample it into Points or take gaussian.points(n_per_axis)"
         raise InputError(f"Expected points when nx ≥ 2, where a Gaussian has no exact W1. Received a Gaussian; {fix}.")
-    assert not isinstance(a, Table)
+    assert not isinstance(a, Table | Nothing)
     p = a.points() if isinstance(a, Grid) else a
     if len(p.x) > max_points:
         much = f"Expected at most max_points = {max_points} points when nx ≥ 2. Received {len(p.x)}"

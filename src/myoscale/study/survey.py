@@ -154,8 +154,8 @@ def survey_cycling(model: Model, x: Float[Array, "P N 1"], path: Float[Array, "T
     """The same extensions at all times of a path: bridges that attach and detach visit them all, and follow no path of their own."""
     found = jax.lax.map(lambda y: survey(model, x, y[None]), path)
     along = jax.tree.map(lambda a: a[:, 0], found.along)
-    growth = tuple(jnp.max(power) for power in found.growth)
-    return Survey(along, jnp.any(found.both_signs, 0), growth)
+    tissue, bridges = map(jnp.max, found.growth)
+    return Survey(along, jnp.any(found.both_signs, 0), (tissue, bridges))
 
 
 def _ranks(bridge, x: Float[Array, "N nx"], q: Float[Array, " nq"]) -> tuple[Array, Array]:

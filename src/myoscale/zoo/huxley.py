@@ -13,7 +13,7 @@ from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced
 from ..model import Availability, Huxley1957, Model, Momentum, Start
 from ..protocol import Hold, Protocol, Ramp, Release
 from ..tissue import ChainTissue, SpringMass
-from ..types import ArrayLike, Scalar, as_float
+from ..types import ArrayLike, Scalar
 from .bridges import LinearBridge
 from .page import Page
 
@@ -87,10 +87,7 @@ def huxley_chain(
 
 def experiment() -> AbstractDrive:
     """Rise to the isometric force, a quick release by 6 nm, recovery, and shortening by 60 nm at 0.4 nm/ms, near Huxley's φ."""
-    shorter = as_float(-6.0), as_float(-60.0)
-    return Protocol(
-        (Hold(200.0), Release(by=shorter[0], duration=1.0), Hold(99.0), Ramp(by=shorter[1], duration=150.0))  # pyright: ignore[reportArgumentType]
-    )
+    return Protocol(steps=[Hold(200.0), Release(by=-6.0, duration=1.0), Hold(99.0), Ramp(by=-60.0, duration=150.0)])
 
 
 LEVELS: tuple[AbstractLevel, ...] = (Reduced(2_000), Characteristics(800), Kinetic(200))

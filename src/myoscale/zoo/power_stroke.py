@@ -11,7 +11,7 @@ from ..levels import Characteristics, Kinetic, Reduced
 from ..model import Duke1999, Model, Start
 from ..protocol import Hold, Protocol, Ramp, Release
 from ..tissue import SpringMass
-from ..types import Scalar, as_float
+from ..types import Scalar
 from .bridges import LinearBridge
 from .huxley import NANO
 from .page import Page
@@ -55,8 +55,6 @@ PAGE = Page(
     t1=80.0,
     levels=(Reduced(1_000), Characteristics(400, sites=3), Kinetic(200, sites=3)),
     source=f"{DUKE_1999}; theory.md section 8",
-    drive=Protocol(
-        (Hold(40.0), Release(by=as_float(-4.0), duration=0.5), Hold(9.5), Ramp(by=as_float(-15.0), duration=30.0))  # pyright: ignore[reportArgumentType]
-    ),
+    drive=Protocol(steps=[Hold(40.0), Release(by=-4.0, duration=0.5), Hold(9.5), Ramp(by=-15.0, duration=30.0)]),
     units=NANO,
 )

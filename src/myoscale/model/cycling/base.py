@@ -119,8 +119,10 @@ def scheme_of(bridge) -> AbstractCycling | None:
     return getattr(getattr(bridge, "each", bridge), "cycling", None)
 
 
-def scheme_at(bridge, point: int) -> AbstractCycling | None:
-    """The scheme at a point of the tissue."""
+def scheme_at(bridge, point: int) -> AbstractCycling:
+    """The scheme at a point of the tissue, of bridges that have one."""
+    scheme = scheme_of(bridge)
+    assert scheme is not None
     if not hasattr(bridge, "each"):
-        return scheme_of(bridge)
-    return jax.tree.map(lambda leaf: leaf[point], scheme_of(bridge))
+        return scheme
+    return jax.tree.map(lambda leaf: leaf[point], scheme)

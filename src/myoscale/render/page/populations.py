@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 from scipy.stats import qmc
 
 from ...draw.population import FEW, bin_count
@@ -55,12 +56,13 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
     for label, run in runs.items():
         reached = times[times <= run.ts[-1] * (1 + 1e-12)]
         everyone = [run.populations(float(t)) for t in reached]
-        most: Any = max(float(np.max(one.attached)) for one in everyone)
-        count = run.representation.bins(most)
+        most = max(float(np.max(np.asarray(one.attached))) for one in everyone)
+        population: Any = run.representation
+        count = population.bins(most)
         # A histogram's bins are as wide as if they covered what is drawn; chance shows in narrower ones.
         kind, edges = ("density", cells) if count is None else ("histogram", min(cells, 2 * count))
         grid = np.linspace(low, high, edges + 1)
-        heights = lambda one, grid=grid: np.diff(np.interp(grid, one.edges[0], _below(one.masses))) / np.diff(grid)
+        heights = lambda one, grid=grid: np.diff(_below(one, grid)) / np.diff(grid)
         levels[label] = [_cells(kind, [heights(o[p]) for o in everyone], [grid] * len(everyone)) for p in points]
     top = max(_peak(one["height"].max(axis=1)) for each in levels.values() for one in each)
     x = np.linspace(low, high, 301)
@@ -79,8 +81,11 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
     }
 
 
-def _below(masses: Array) -> Array:
-    return np.concatenate([[0.0], np.cumsum(masses)])
+def _below(one: _Frame, x: Array) -> Array:
+    """The share attached below x, smooth between the edges of cells so that these do not show."""
+    edges = one.edges[0]
+    below = PchipInterpolator(edges, np.concatenate([[0.0], np.cumsum(one.masses)]))
+    return below(np.clip(x, edges[0], edges[-1]))
 
 
 def _cut(values: Array, limit: float) -> Array:
