@@ -79,3 +79,11 @@ def test_pure_sliding_keeps_everything():
         assert np.abs(last.covariance - first.covariance).max() < 1e-12
         assert abs(np.sqrt(last.covariance[0, 0]) / 0.13 - 1) < 1e-3
         assert abs(last.mean[0] - first.mean[0] + 0.64) < 1e-12
+
+
+def test_a_quick_release_keeps_the_ledger():
+    """Fast along the quintic, with tissue mass: kinetic energy is a large part of the work."""
+    steps = [ms.protocol.Hold(0.1), ms.protocol.Release(by=-2.0, duration=0.02), ms.protocol.Hold(0.1)]
+    level = ms.Kinetic(200, sites=0.5, dt=2e-3)
+    run = ms.solve(half_sarcomere(), level, ms.Start(0.0), t1=0.3, drive=ms.Protocol(steps=steps), save=31)
+    assert run.energy.drift < 1e-12

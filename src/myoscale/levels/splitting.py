@@ -25,7 +25,7 @@ from .integrate import Outcome, Problem, Record, State, field, refresh, weakest
 _LOCAL = 1e-2  # local error allowed to mechanics, as a fraction of the tolerance asked of the solution
 _NEWTON = 12  # iterations for an equilibrium
 _MAX_STEPS = 4096  # of mechanics within half a step
-_GAUSS = np.polynomial.legendre.leggauss(3)
+_GAUSS = np.polynomial.legendre.leggauss(5)  # exact for springs along the quintic of a release
 
 
 class Tally(NamedTuple):
@@ -133,22 +133,25 @@ def _move(problem: Problem, state: State, h: Array, last: bool) -> State:
 
 
 def _prescribed(problem: Problem, state: State, h: Array) -> Motion:
-    """All coordinates are given; the work of what moves them by Gauss's rule."""
-    model, drive, z = problem.model, problem.drive, state.still
+    """All coordinates are given. What moves them pays the change of kinetic energy and, by Gauss's rule, work against forces."""
+    model, population, drive, z = problem.model, problem.population, problem.drive, state.still
+    place = lambda t: macro.prescribe(drive, t, state.motion.y, state.motion.v)
+
+    def kinetic(t):
+        y, v = place(t)
+        return 0.5 * v @ macro.mass_matrix(model, population, y, z) @ v
 
     def powers(t):
-        y, v = macro.prescribe(drive, t, state.motion.y, state.motion.v)
-        reaction = macro.balance(model, problem.population, drive, t, y, v, z).reaction
-        load = at(drive.load, t, y.size) + reaction
-        return v @ load, -v @ macro.damping_matrix(model) @ v
+        y, v = place(t)
+        return -v @ macro.static_force(model, population, y, z), v @ macro.damping_matrix(model) @ v
 
-    nodes = state.t + h * jnp.asarray((_GAUSS[0] + 1) / 2)
-    load, damping = jax.vmap(powers)(nodes)
+    end = state.t + h
+    against, damped = jax.vmap(powers)(state.t + h * jnp.asarray((_GAUSS[0] + 1) / 2))
     weights = h * jnp.asarray(_GAUSS[1] / 2)
-    y, v = macro.prescribe(drive, state.t + h, state.motion.y, state.motion.v)
-    return state.motion._replace(
-        y=y, v=v, load=state.motion.load + weights @ load, damping=state.motion.damping + weights @ damping
-    )
+    y, v = place(end)
+    work = kinetic(end) - kinetic(state.t) + weights @ (against + damped)
+    motion = state.motion
+    return motion._replace(y=y, v=v, load=motion.load + work, damping=motion.damping - weights @ damped)
 
 
 def _ahead(state: State, h: Array) -> Motion:
