@@ -7,7 +7,6 @@ load swings the tissue about (3 + ℓ)/2. Load-bearing: `test_every_leg_is_its_c
 
 import dataclasses
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -252,25 +251,12 @@ def test_polyline_is_linear_between_its_knots():
 # Mistakes
 
 
-class Cycling(ms.AbstractBridge):
-    """Something that says it cycles, for the check alone."""
-
-    mass: float = 1.0
-    cycling: str = eqx.field(static=True, default="yes")
-
-    def constraint(self, x, q):
-        return x - q
-
-    def energy(self, x):
-        return 0.5 * x @ x
-
-
 def run_with(drive, **options):
     return solve(drive=drive, **{"t1": 2.0, "save": 3} | options)
 
 
 def check_cycling(drive, t1=2.0):
-    model = ms.Model(MODEL.tissue, Cycling())
+    model = ms.Model(MODEL.tissue, zoo.LinearBridge(1.0, 1.0, 1.0, cycling=ms.Huxley1957()))
     with jax.enable_x64(True):
         return check(Scenario(model, ms.MomentClosure(), START, t1, drive, 3, 1e-8, 0))
 
