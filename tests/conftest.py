@@ -5,6 +5,7 @@ first imported. Warnings are errors (pyproject.toml), and so are implicit rank p
 is left alone on purpose: myoscale must compute in float64 without it.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 os.environ.setdefault("EQX_ON_ERROR", "off")
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -38,3 +40,16 @@ os.environ["MPLBACKEND"] = "Agg"
 
 settings.register_profile("myoscale", deadline=None, derandomize=True, max_examples=20, database=None)
 settings.load_profile("myoscale")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_programs():
+    """Linux allows a process 65,530 mappings of memory, and each compiled program takes several: let go of them in time."""
+    yield
+    from myoscale.run import programs
+
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or maps.read_bytes().count(b"\n") > 15_000:
+        programs._programs.clear()
+        jax.clear_caches()
+        gc.collect()
