@@ -1,20 +1,16 @@
-"""Huxley's muscle of 1957 at every level against closed forms, and what cycling must conserve. Lengths are in units of h.
+"""Huxley's muscle of 1957 at rest and sliding: the exact rise from rest, and what cycling must conserve. Lengths are in units of h.
 
-The load-bearing test is `test_steady_force`: force at steady shortening and lengthening against the closed forms of theory.md section 8.
+Steady speeds: `test_cycling_steady.py`.
 """
 
 import cycling_oracle as oracle
 import numpy as np
-import pytest
 
 import myoscale as ms
 from myoscale.drive import Length, Line
 from myoscale.model import Huxley1957
 
 SPACING = 24.0
-F1, G1, G2 = 43.3, 10.0, 209.0
-PHI = (F1 + G1) / 2
-ISOMETRIC = F1 / (F1 + G1) / (2 * SPACING)  # P₀ per head
 
 
 def half_sarcomere(**options):
@@ -22,39 +18,6 @@ def half_sarcomere(**options):
         mass=0.0, stiffness=1.0, gain=1.0, cycling=Huxley1957(spacing=SPACING, h=1.0, **options)
     )
     return ms.Model(ms.SpringMass(mass=1.0, stiffness=0.0), bridge)
-
-
-def slide(level, velocity, distance, save=3, **options):
-    return ms.solve(
-        half_sarcomere(**options),
-        level,
-        ms.Start(0.0),
-        t1=distance / abs(velocity),
-        drive=Length(Line(0.0, velocity, 0.0)),
-        save=save,
-    )
-
-
-# Speed in units of φ (negative: shortening), widths of the zone in the window, distance until it is steady.
-@pytest.mark.parametrize(("ratio", "window", "distance"), [(-4.0, 24, 26), (-1.0, 12, 26), (1.0, 12, 26), (0.05, 4, 4)])
-def test_steady_force(ratio, window, distance):
-    """P/P₀ with 200 cells."""
-    level = ms.Kinetic(200, sites=window / SPACING, dt=2e-3 / max(1.0, abs(ratio)))
-    run = slide(level, ratio * PHI, distance)
-    assert abs(-run.force[-1, 0, 0] / ISOMETRIC - oracle.huxley_force(-ratio * PHI, h=1.0)) < 2e-3
-    assert run.cycling.lost[-1, 0] < 1e-9
-    assert run.energy.drift < 1e-9
-
-
-def test_characteristics_are_of_second_order_in_time():
-    """Steady lengthening at φ: the error falls with dt², on nodes that do not matter."""
-    truth = oracle.huxley_force(-PHI, h=1.0)
-    errors = []
-    for dt in (1e-3, 5e-4):
-        run = slide(ms.Characteristics(12 * 16 * 4, sites=0.5, dt=dt), PHI, 26)
-        errors.append(abs(-run.force[-1, 0, 0] / ISOMETRIC - truth))
-    assert errors[1] < 1e-4
-    assert 1.7 < np.log2(errors[0] / errors[1]) < 2.6
 
 
 def test_isometric_rise():
