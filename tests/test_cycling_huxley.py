@@ -5,6 +5,7 @@ Steady speeds: `test_cycling_steady.py`.
 
 import cycling_oracle as oracle
 import numpy as np
+from scipy.integrate import quad
 
 import myoscale as ms
 from myoscale.drive import Length, Line
@@ -26,6 +27,8 @@ def test_isometric_rise():
     run = ms.solve(half_sarcomere(), level, ms.Start(0.0), t1=t1, drive=Length(0.0), save=3)
     x, n = run.z.x[-1, 0], run.z.n[-1, 0, 0]
     assert np.abs(n - oracle.huxley_rise(x, t1, h=1.0)).max() < 1e-12
+    force = quad(lambda x: x * oracle.huxley_rise(np.array(x), t1, h=1.0), 0.0, 1.0, epsabs=1e-13)[0] / SPACING
+    assert abs(-run.force[-1, 0, 0] / force - 1) < 1e-9
 
 
 def test_pure_sliding_keeps_everything():
@@ -33,10 +36,9 @@ def test_pure_sliding_keeps_everything():
     law = ms.Normal(mean=0.5, std=0.13)
     start = ms.Start(0.0, x=law, attached=0.01)
     model = half_sarcomere(f1=0.0, g1=0.0, g2=0.0)
-    for dt in (0.1, 0.003):
-        run = ms.solve(
-            model, ms.Kinetic(800, sites=8 / SPACING, dt=dt), start, t1=1.0, drive=Length(Line(0.0, -0.64, 0.0)), save=2
-        )
+    drive = Length(Line(0.0, -0.64, 0.0))
+    for level, dt in ((ms.Kinetic, 0.1), (ms.Kinetic, 0.003), (ms.Characteristics, 0.1)):
+        run = ms.solve(model, level(800, sites=8 / SPACING, dt=dt), start, t1=1.0, drive=drive, save=2)
         first, last = run.population(0.0), run.population(1.0)
         assert abs(last.attached - 0.01) < 1e-13 * 0.01 + 1e-15
         assert np.abs(last.covariance - first.covariance).max() < 1e-12
