@@ -106,8 +106,8 @@ def kinetic(ratio, spacing=None):
 
 @pytest.mark.parametrize("ratio", SPEEDS)
 def test_kinetic(ratio):
-    """200 cells, at any moment of the passage of one."""
-    assert np.abs(kinetic(ratio) - force(ratio)).max() < 2e-3
+    """200 cells, at any moment of the passage of one. At slow speeds heads on both sides of a breakpoint settle within one cell."""
+    assert np.abs(kinetic(ratio) - force(ratio)).max() < (5e-4 if abs(ratio) < 1 else 2e-3)
 
 
 @pytest.mark.parametrize("ratio", [-1.0, 1.0])
