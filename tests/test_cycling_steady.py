@@ -19,6 +19,7 @@ F1, G1, G2 = 43.3, 10.0, 209.0
 PHI = (F1 + G1) / 2
 ALPHA = F1 / (F1 + G1)
 SPEEDS = [sign * v for v in (0.05, 0.3, 1.0, 4.0, 8.0) for sign in (-1, 1)]  # V/φ, negative: shortening
+NARROW = 10.0  # a spacing whose window is too narrow for fast lengthening, on purpose
 PASSAGE = 8  # moments at which a passage of breakpoints through one panel is looked at
 
 
@@ -31,15 +32,16 @@ def slide(level, points, sites, spacing, ratio, distance, steps):
     order = 4 if level is ms.Characteristics else 1
     panel = sites * spacing / (points // order) / abs(velocity)
     run = ms.solve(
-        ms.Model(ms.SpringMass(mass=1.0, stiffness=0.0), bridge),
+        ms.Model(ms.SpringMass(mass=1e-6, stiffness=0.0), bridge),
         level(points, sites=sites, dt=t1 / 200 / steps * (1 + 1e-9)),
         ms.Start(0.0),
         t1=t1,
         drive=Length(Line(0.0, velocity, 0.0)),
         save=np.append(0.0, t1 - panel * np.linspace(1.0, 0.0, PASSAGE + 1)),
     )
-    assert run.cycling.lost[-1, 0] < 1e-8  # heads that the window cannot hold
-    assert run.energy.drift < 1e-9
+    if spacing != NARROW:
+        assert run.cycling.lost[-1, 0] < 1e-8  # heads that the window cannot hold
+        assert run.energy.drift < 1e-9
     return run, -run.force[1:, 0, 0] / (ALPHA / (2 * spacing))
 
 
@@ -55,12 +57,12 @@ def profile(x, ratio):
 
 
 def characteristics(ratio, distance=None, spacing=None):
-    """Panels of 1/16 in a window of 10h; of 1/5 in one of 32h at great speeds; of 1/40 in one of 3h where heads settle on both sides
-    of a breakpoint sooner than it passes from node to node."""
+    """Panels of 1/10 in a window of 16h at φ; of 1/16 in one of 10h below, of 1/5 in one of 32h above; of 1/40 in one of 3h where
+    heads would settle on both sides of a breakpoint before it passes from node to node."""
     if abs(ratio) < 0.1:
         return slide(ms.Characteristics, 480, 0.15, 20.0, ratio, 2.5, 36)
     usual = {0.3: 6, 1.0: 10, 8.0: 30}.get(abs(ratio), 22)
-    spacing = spacing or (64.0 if abs(ratio) > 2 else 20.0)
+    spacing = spacing or {0.3: 20.0, 1.0: 32.0}.get(abs(ratio), 64.0)
     return slide(ms.Characteristics, 640, 0.5, spacing, ratio, distance or usual, 36)
 
 
@@ -74,6 +76,16 @@ def test_characteristics(ratio):
     assert np.abs(n - profile(x, ratio)).max() < 3e-6
 
 
+def test_a_window_too_narrow_loses_its_tail_alone():
+    """Heads that leave a window of 5h attached are counted and let go: those within it are as they should be."""
+    run, found = characteristics(8.0, distance=10, spacing=NARROW)
+    x, n = run.z.x[-1, 0], run.z.n[-1, 0, 0]
+    assert np.abs(n - profile(x, 8.0)).max() < 3e-6
+    assert found[-1] < 0.6 * force(8.0)
+    leaving = profile(x.max(), 8.0) * 9 / NARROW  # for the last 9h of the way, about
+    assert 0.5 < run.cycling.lost[-1, 0] / leaving < 1.0
+
+
 def test_second_order_in_time():
     """As many steps for twice the way: steps are twice as long."""
     errors = [abs(characteristics(1.0, distance=d)[1][-1] - force(1.0)) for d in (21, 10.5)]
@@ -82,9 +94,9 @@ def test_second_order_in_time():
 
 @pytest.mark.parametrize("ratio", [-1.0, 1.0])
 def test_while_a_breakpoint_crosses_a_panel(ratio):
-    """n has a kink there, which no rule of nodes sees: the force is off by the square of a panel's width, 1/8 and 1/16."""
-    errors = [np.abs(characteristics(ratio, spacing=spacing)[1] - force(ratio)).max() for spacing in (40.0, 20.0)]
-    assert errors[1] < 1e-4
+    """n has a kink there, which no rule of nodes sees: the force is off by the square of a panel's width, 1/5 and 1/10."""
+    errors = [np.abs(characteristics(ratio, spacing=spacing)[1] - force(ratio)).max() for spacing in (64.0, 32.0)]
+    assert errors[1] < 3e-4
     assert 1.7 < np.log2(errors[0] / errors[1]) < 2.3, errors
 
 
@@ -98,8 +110,8 @@ def test_force_vanishes_at_the_greatest_speed():
 
 
 def kinetic(ratio, spacing=None):
-    """Cells of 1/20 in a window of 10h; of 0.11 and 0.15 in one of 22h and 30h at great speeds."""
-    spacing = spacing or {4.0: 44.0, 8.0: 60.0}.get(abs(ratio), 20.0)
+    """Cells of 0.05 in a window of 10h; of 0.06, 0.11 and 0.15 in windows of 12h, 22h and 30h at greater speeds."""
+    spacing = spacing or {1.0: 24.0, 4.0: 44.0, 8.0: 60.0}.get(abs(ratio), 20.0)
     distance = {0.05: 2.5, 0.3: 6, 1.0: 10, 4.0: 22, 8.0: 30}[abs(ratio)]
     return slide(ms.Kinetic, 200, 0.5, spacing, ratio, distance, 8)[1]
 
@@ -112,8 +124,8 @@ def test_kinetic(ratio):
 
 @pytest.mark.parametrize("ratio", [-1.0, 1.0])
 def test_kinetic_is_of_second_order(ratio):
-    """Cells of 1/5, 1/10 and 1/20: greatest errors during a passage."""
-    errors = [np.abs(kinetic(ratio, spacing) - force(ratio)).max() for spacing in (80.0, 40.0, 20.0)]
+    """Cells of 0.24, 0.12 and 0.06: greatest errors during a passage."""
+    errors = [np.abs(kinetic(ratio, spacing) - force(ratio)).max() for spacing in (96.0, 48.0, 24.0)]
     assert errors[0] > errors[1] > errors[2]
     assert np.log2(errors[0] / errors[2]) / 2 > 1.7, errors
 
