@@ -131,7 +131,7 @@ class Sites(AbstractCyclingPopulation):
         scheme = bridge.cycling
         shift, speed = self.shift(bridge, z, q), jnp.abs(self.velocity(bridge, z, q, u))
         path = speed * dt
-        z, lost = self._in_window(scheme, z, shift, path)
+        z, lost, energy = self._in_window(bridge, z, shift, path)
         x = z.l + shift
         z = self._recut(scheme, z, x)
         shares = self._shares(z.cut)
@@ -149,10 +149,11 @@ class Sites(AbstractCyclingPopulation):
         gross = _Gross()
         for move, part in [*steps, (moves[-1], 1.0), *steps[::-1]]:
             n, d = move(n, d, rate, part * dt, r, gross)
-        return z._replace(n=n, d=d, s=shift[None]), gross.flux(bridge, x, shares, lost)
+        return z._replace(n=n, d=d, s=shift[None]), gross.flux(bridge, x, shares, lost, energy)
 
-    def _in_window(self, scheme, z, shift, path):
-        """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost."""
+    def _in_window(self, bridge, z, shift, path):
+        """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost with its energy."""
+        scheme = bridge.cycling
         length = self.periods * self.span * scheme.spacing
         margin = path + length / (self.phases * self.periods)
         begin, end = scheme.zone
@@ -161,12 +162,14 @@ class Sites(AbstractCyclingPopulation):
         )
         turns = jnp.floor((z.l + shift - low) / length)
         gone = jnp.where((turns != 0)[None, None], z.n, 0.0)
-        lost = jnp.sum(self._sum_sides(gone, self._shares(z.cut)))
+        leaving = self._sum_sides(gone, self._shares(z.cut))
+        energy = jnp.sum(leaving * _energies(bridge, z.l + shift)[scheme.detached :])
+        lost = jnp.sum(leaving)
         d = z.d.at[0].add(jnp.sum(gone, axis=(0, 2)) if z.d.shape[1] > 1 else lost)
         if self.span < 1 and z.d.shape[1] > 1:  # other heads enter than those that left
             fresh = jnp.zeros_like(z.d).at[0].set(1.0)
             d = jnp.where(jnp.any(turns != 0, axis=0)[None, None], fresh, d)
-        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), lost
+        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), lost, energy
 
     def _own(self, scheme) -> tuple[Array, Array]:
         """Where what each phase stands for begins and ends, from its node, (K,)."""
@@ -255,10 +258,10 @@ class _Gross:
         """`amount` went from state i to j."""
         self.amounts[i, j] = self.amounts.get((i, j), 0.0) + amount
 
-    def flux(self, bridge, x, shares, lost: Array) -> Flux:
-        """What was counted."""
+    def flux(self, bridge, x, shares, lost: Array, out: Array) -> Flux:
+        """What was counted, and the share of heads lost with the energy that they took out."""
         scheme, first = bridge.cycling, bridge.cycling.detached
-        energy = jnp.moveaxis(jax.vmap(jax.vmap(lambda x: scheme.energies(bridge, x)))(x), -1, 0)
+        energy = _energies(bridge, x)
         atp = atp_matrix(scheme)
         sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
         for (i, j), amount in self.amounts.items():
@@ -270,7 +273,12 @@ class _Gross:
             sums["attached"] += total * (i < first <= j)
             sums["detached"] += total * (j < first <= i)
             sums["atp"] += total * atp[i, j]
-        return Flux(**sums, lost=lost)
+        return Flux(**sums, lost=lost)._replace(energy_out=sums["energy_out"] + out)
+
+
+def _energies(bridge, x: Float[Array, "J K"]) -> Float[Array, "S J K"]:
+    """Energies of all states at each node."""
+    return jnp.moveaxis(jax.vmap(jax.vmap(lambda x: bridge.cycling.energies(bridge, x)))(x), -1, 0)
 
 
 def _far(first, own):
@@ -279,7 +287,7 @@ def _far(first, own):
     def move(n, d, rate, dt, r, gross):
         for a in range(n.shape[0]):
             leave = [jnp.where(own, 0.0, rate[first + a, i] * dt) for i in range(first)]
-            gone = n[a] * phis(sum(leave))[0]
+            gone = n[a] * phis(sum(leave, jnp.zeros(())))[0]
             for i in range(first):
                 amount = gone * leave[i]
                 gross.count(first + a, i, amount)
