@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..model import AbstractLaw, Availability, transitions
-from ..numerics.hazards import box_mean, exchange_pair, phis
+from ..numerics.hazards import box_mean
 from ..types import Array, Float
-from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
+from .cycling import AbstractCyclingPopulation
 from .kept import attached
+from .transitions import Gross, among, among_pool, attach, attach_pool, between, energies, let_go, symmetric
 
 _THIN = 1e-9  # of what a phase stands for: the least on one side of a cut
 
@@ -134,22 +135,44 @@ class Sites(AbstractCyclingPopulation):
         z, lost, energy = self._in_window(bridge, z, shift, path)
         x = z.l + shift
         z = self._recut(scheme, z, x)
-        shares = self._shares(z.cut)
-        rate = self._rates(bridge, x, path, speed, z.cut)
-        own = (x >= -scheme.spacing / 2) & (x < scheme.spacing / 2) if self.periods > 1 else jnp.ones_like(x, bool)
-        pool = scheme.availability is Availability.POOL
-        first = scheme.detached
-        moves = [_far(first, own[None])] if self.periods > 1 and not pool else []
-        moves += [_between(i, j) for i in range(first, scheme.states) for j in range(i + 1, scheme.states)]
-        moves += [_among(i, j, own[None], shares, pool) for i in range(first) for j in range(i + 1, first)]
-        one = _pooled if pool else _attach
-        moves += [one(i, j, first, own[None], shares) for j in range(first, scheme.states) for i in range(first)]
-        steps = [(move, 0.5) for move in moves[:-1]]
-        n, d = z.n, z.d
-        gross = _Gross()
-        for move, part in [*steps, (moves[-1], 1.0), *steps[::-1]]:
-            n, d = move(n, d, rate, part * dt, r, gross)
-        return z._replace(n=n, d=d, s=shift[None]), gross.flux(bridge, x, shares, lost, energy)
+        rates = lambda x: self._rates(bridge, x, path, speed, z.cut)
+        one = self._from_pool if scheme.availability is Availability.POOL else self._from_sites
+        n, d, flux = one(bridge, z, x, rates, dt, r)
+        flux = flux._replace(lost=lost, energy_out=flux.energy_out + energy)
+        return z._replace(n=n, d=d, s=shift[None]), flux
+
+    def _from_pool(self, bridge, z, x, rates, dt, r):
+        """One pool attaches at every site."""
+        scheme, shares, gross = bridge.cycling, self._shares(z.cut), Gross()
+        first, states = scheme.detached, scheme.states
+        period = (x >= -scheme.spacing / 2) & (x < scheme.spacing / 2)
+        moves = [between(i, j) for i in range(first, states) for j in range(i + 1, states)]
+        moves += [
+            among_pool(i, j, period[None] * shares[:, None], shares) for i in range(first) for j in range(i + 1, first)
+        ]
+        moves += [attach_pool(i, j, shares) for j in range(first, states) for i in range(first)]
+        n, d = symmetric(moves, z.n, z.d, rates(x), dt, r, gross)
+        return n, d, gross.flux(bridge, x, shares)
+
+    def _from_sites(self, bridge, z, x, rates, dt, r):
+        """A head attaches at the nearest of its sites alone; what is attached at others lets go, half of it before and half after that."""
+        scheme, shares, gross = bridge.cycling, self._shares(z.cut), Gross()
+        first, states = scheme.detached, scheme.states
+        nearest = jnp.arange(self.periods)[:, None] == jnp.argmin(jnp.abs(x), axis=0)[None]
+        here = lambda a: jnp.sum(jnp.where(nearest, a, 0.0), axis=-2, keepdims=True)
+        n, d, flux, released = z.n, z.d, None, jnp.zeros(())
+        apart = [between(i, j) for i in range(first, states) for j in range(i + 1, states)]
+        if self.periods > 1:
+            away = Gross()
+            n, gone = let_go(jnp.where(nearest, 0.0, n), rates(x), dt, r, apart, first, away)
+            flux, released = away.flux(bridge, x, shares), gone / 2
+        moves = [*apart, *(among(i, j) for i in range(first) for j in range(i + 1, first))]
+        moves += [attach(i, j) for j in range(first, states) for i in range(first)]
+        x = here(x)
+        held, d = symmetric(moves, here(z.n), d + released, rates(x), dt, r, gross)
+        mine = gross.flux(bridge, x, shares)
+        flux = mine if flux is None else jax.tree.map(jnp.add, mine, flux)
+        return jnp.where(nearest, held, n), d + released, flux
 
     def _in_window(self, bridge, z, shift, path):
         """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost with its energy."""
@@ -163,7 +186,7 @@ class Sites(AbstractCyclingPopulation):
         turns = jnp.floor((z.l + shift - low) / length)
         gone = jnp.where((turns != 0)[None, None], z.n, 0.0)
         leaving = self._sum_sides(gone, self._shares(z.cut))
-        energy = jnp.sum(leaving * _energies(bridge, z.l + shift)[scheme.detached :])
+        energy = jnp.sum(leaving * energies(bridge, z.l + shift)[scheme.detached :])
         lost = jnp.sum(leaving)
         d = z.d.at[0].add(jnp.sum(gone, axis=(0, 2)) if z.d.shape[1] > 1 else lost)
         if self.span < 1 and z.d.shape[1] > 1:  # other heads enter than those that left
@@ -246,119 +269,3 @@ class Sites(AbstractCyclingPopulation):
         # Nodes are off the middle of their shares, by nothing in the mean over a panel.
         first = jnp.mean(kept.x - (ends[1:] + ends[:-1]) / 2)
         return attached(first + ends, kept.x, kept.n * kept.weight[None])
-
-
-class _Gross:
-    """Gross transitions of each node's heads, (2, J, K) for each pair of states, collected while they happen."""
-
-    def __init__(self):
-        self.amounts: dict[tuple[int, int], Array] = {}
-
-    def count(self, i: int, j: int, amount: Array) -> None:
-        """`amount` went from state i to j."""
-        self.amounts[i, j] = self.amounts.get((i, j), 0.0) + amount
-
-    def flux(self, bridge, x, shares, lost: Array, out: Array) -> Flux:
-        """What was counted, and the share of heads lost with the energy that they took out."""
-        scheme, first = bridge.cycling, bridge.cycling.detached
-        energy = _energies(bridge, x)
-        atp = atp_matrix(scheme)
-        sums = dict.fromkeys(("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(()))
-        for (i, j), amount in self.amounts.items():
-            amount = amount[0] * shares[None, 0] + amount[1] * shares[None, 1]
-            change = amount * (energy[j] - energy[i])
-            sums["energy_in"] += jnp.sum(jnp.maximum(change, 0.0))
-            sums["energy_out"] += jnp.sum(jnp.maximum(-change, 0.0))
-            total = jnp.sum(amount)
-            sums["attached"] += total * (i < first <= j)
-            sums["detached"] += total * (j < first <= i)
-            sums["atp"] += total * atp[i, j]
-        return Flux(**sums, lost=lost)._replace(energy_out=sums["energy_out"] + out)
-
-
-def _energies(bridge, x: Float[Array, "J K"]) -> Float[Array, "S J K"]:
-    """Energies of all states at each node."""
-    return jnp.moveaxis(jax.vmap(jax.vmap(lambda x: bridge.cycling.energies(bridge, x)))(x), -1, 0)
-
-
-def _far(first, own):
-    """Heads attached at other sites than their own nearest let go: they cannot attach there."""
-
-    def move(n, d, rate, dt, r, gross):
-        for a in range(n.shape[0]):
-            leave = [jnp.where(own, 0.0, rate[first + a, i] * dt) for i in range(first)]
-            gone = n[a] * phis(sum(leave, jnp.zeros(())))[0]
-            for i in range(first):
-                amount = gone * leave[i]
-                gross.count(first + a, i, amount)
-                n, d = n.at[a].add(-amount), d.at[i].add(jnp.sum(amount, axis=1))
-        return n, d
-
-    return move
-
-
-def _between(i, j):
-    """Two attached states exchange at every site."""
-
-    def move(n, d, rate, dt, r, gross):
-        first = d.shape[0]
-        there, back = exchange_pair(n[i - first], n[j - first], rate[i, j] * dt, rate[j, i] * dt)
-        gross.count(i, j, there)
-        gross.count(j, i, back)
-        return n.at[i - first].add(back - there).at[j - first].add(there - back), d
-
-    return move
-
-
-def _among(i, j, own, shares, pool):
-    """Two detached states exchange, at the rates of a head's own site."""
-
-    def move(n, d, rate, dt, r, gross):
-        here = jnp.where(own, 1.0, 0.0)
-        axes = None if pool else 1
-        if pool:
-            here = here * shares[:, None]
-        total = jnp.maximum(jnp.sum(here, axis=axes, keepdims=True), 1e-300)
-        mean = lambda a, b: (jnp.sum(here * rate[a, b], axis=axes, keepdims=True) / total)[:, 0]
-        there, back = exchange_pair(d[i], d[j], mean(i, j) * dt, mean(j, i) * dt)
-        share = here / total
-        spread = 1.0 / shares[:, None] if pool else 1.0
-        gross.count(i, j, there[:, None] * share * spread)
-        gross.count(j, i, back[:, None] * share * spread)
-        return n, d.at[i].add(back - there).at[j].add(there - back)
-
-    return move
-
-
-def _attach(i, j, first, own, shares):
-    """A detached and an attached state exchange at each head's own site."""
-
-    def move(n, d, rate, dt, r, gross):
-        here = jnp.where(own, 1.0, 0.0)
-        there, back = exchange_pair(here * d[i][:, None], here * n[j - first], r * rate[i, j] * dt, rate[j, i] * dt)
-        gross.count(i, j, there)
-        gross.count(j, i, back)
-        net = there - back
-        return n.at[j - first].add(net), d.at[i].add(-jnp.sum(net, axis=1))
-
-    return move
-
-
-def _pooled(i, j, first, own, shares):
-    """The pool attaches everywhere in the zone, and takes back what lets go: second order in dt."""
-
-    def move(n, d, rate, dt, r, gross):
-        before, held = d[i, 0, 0], n[j - first]
-        attach, detach = r * rate[i, j] * dt, rate[j, i] * dt
-        first_phi, second_phi = phis(detach)
-        there = back = held
-        after = before
-        for _ in range(2):
-            there = attach * (before + after) / 2
-            back = detach * (held * first_phi + there * second_phi)
-            after = before - jnp.sum((there - back) * shares[:, None])
-        gross.count(i, j, there)
-        gross.count(j, i, back)
-        return n.at[j - first].add(there - back), d.at[i].set(after[None, None])
-
-    return move
