@@ -33,7 +33,7 @@ _HOMES = {
     ),
     "solution": ("Snapshot", "Solution", "load"),
     "render": ("figure", "report", "save_figure"),
-    "run": ("solve",),
+    "run": ("Batch", "batch", "solve"),
     "study": ("Assumptions", "Study", "assumptions", "cite", "cited", "compare"),
     "tissue": (
         "ChainTissue",
@@ -96,7 +96,7 @@ if TYPE_CHECKING:
     )
     from .protocol import Protocol
     from .render import figure, report, save_figure
-    from .run import solve
+    from .run import Batch, batch, solve
     from .solution import Snapshot, Solution, load
     from .study import Assumptions, Study, assumptions, cite, cited, compare
     from .tissue import (

@@ -67,7 +67,7 @@ def level_spec(level: AbstractLevel) -> str:
     for field in others:
         value = getattr(level, field.name)
         if value != field.default:
-            text += f",{field.name}={value}"
+            text += f",{field.name}={str(value).lower() if isinstance(value, bool) else value}"
     return text
 
 
@@ -78,6 +78,10 @@ def _value(kind: type[AbstractLevel], field: dataclasses.Field, text: str, is_si
         if text.lower() not in choices:
             raise InputError(f"Level '{kind.name}' does not know {field.name}={text}: {nearest(text.lower(), choices)}")
         return text.lower()
+    if isinstance(field.default, bool):
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"Expected {field.name} of level '{kind.name}' to be true or false. Received '{text}'.")
+        return text.lower() == "true"
     try:
         value = float(text)
     except ValueError:

@@ -37,7 +37,7 @@ class Tally(NamedTuple):
     detachments: Float[Array, " P"]
     atp: Float[Array, " P"]
     lost: Float[Array, " P"]
-    attached: Float[Array, " P"]  # share of heads attached now
+    attached: Float[Array, " P"]  # share of heads attached when last recorded
     closure_error: Float[Array, " P"] | None = None  # of a closure, so far
 
 
@@ -72,13 +72,17 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
     def one(state, t):
         h = (t - state.t) / problem.substeps
 
-        def step(state, _):
-            state = _move(problem, state, h / 2, last=False)
-            state = _exchange(problem, state, h)
-            return _move(problem, state, h / 2, last=True), None
+        def step(state, ahead):
+            return _move(problem, _exchange(problem, state, h), h / 2, ahead), None
 
-        end, _ = jax.lax.scan(step, state, None, length=problem.substeps)
-        end = end._replace(t=t)
+        # Nothing happens between two steps: the last half of one and the first half of the next are one motion.
+        ahead = jnp.where(jnp.arange(1, problem.substeps + 1) < problem.substeps, h / 2, 0.0)
+        end, _ = jax.lax.scan(step, _move(problem, state, None, h / 2), ahead)
+        tally = end.tally._replace(
+            attached=share_attached(problem.model, problem.population, end.still),
+            closure_error=closure_error(problem.model, problem.population, end.still),
+        )
+        end = end._replace(t=t, tally=tally)
         return end, _record(problem, end)
 
     end, record = jax.lax.scan(one, state, ts)
@@ -119,17 +123,20 @@ def _record(problem: Problem, state: State) -> Record:
     )
 
 
-def _move(problem: Problem, state: State, h: Array, last: bool) -> State:
-    """Tissue moves for h, the first or the last half of a step, and with it all labels; nothing attaches or lets go."""
+def _move(problem: Problem, state: State, behind: Array | None, ahead: Array) -> State:
+    """Tissue moves for the last half of a step (none before the first) and the first half of the next, and with it all labels."""
     drive, model = problem.drive, problem.model
+    whole = ahead if behind is None else behind + ahead
     if isinstance(drive, Length) and len(drive.indices(model.tissue.ny)) == model.tissue.ny:
-        motion = _prescribed(problem, state, h)
+        motion = _prescribed(problem, state, whole)
     elif isinstance(drive, QuasiStatic) and model.tissue.damping is None:
-        motion = _static(problem, state, h) if last else _ahead(state, h)
+        motion = state.motion if behind is None else _static(problem, state, behind)
+        # The middle of a step at the velocity of the one before: where bridges attach and let go, to second order.
+        motion = motion._replace(y=motion.y + ahead * motion.v)
     else:
-        motion = _integrated(problem, state, h)
+        motion = _integrated(problem, state, whole)
     still = eqx.combine(refresh(problem, motion.y, state.still), state.still)
-    return state._replace(t=state.t + h, motion=motion, still=still)
+    return state._replace(t=state.t + whole, motion=motion, still=still)
 
 
 def _prescribed(problem: Problem, state: State, h: Array) -> Motion:
@@ -152,11 +159,6 @@ def _prescribed(problem: Problem, state: State, h: Array) -> Motion:
     work = kinetic(end) - kinetic(state.t) + weights @ (against + damped)
     motion = state.motion
     return motion._replace(y=y, v=v, load=motion.load + work, damping=motion.damping - weights @ damped)
-
-
-def _ahead(state: State, h: Array) -> Motion:
-    """The middle of a static step at the velocity of the one before: where bridges attach and let go, to second order."""
-    return state.motion._replace(y=state.motion.y + h * state.motion.v)
 
 
 def _static(problem: Problem, state: State, h: Array) -> Motion:
@@ -231,8 +233,8 @@ def _exchange(problem: Problem, state: State, h: Array) -> State:
         detachments=state.tally.detachments + flux.detached,
         atp=state.tally.atp + flux.atp,
         lost=state.tally.lost + flux.lost,
-        attached=share_attached(model, population, after),
-        closure_error=closure_error(model, population, after),
+        attached=state.tally.attached,
+        closure_error=state.tally.closure_error,
     )
     return state._replace(motion=motion._replace(v=v), still=after, tally=tally, step=state.step + 1)
 

@@ -38,7 +38,7 @@ def reach(scheme: AbstractCycling) -> float:
     return float(sites if sites < 1 else min(np.ceil(sites), 64))
 
 
-def fastest(model: Model) -> float:
+def fastest(model: Model) -> Array:
     """The greatest rate at which a head leaves a state, within one zone's width of the zone of attachment."""
     bridges = model.bridge
 
@@ -47,21 +47,21 @@ def fastest(model: Model) -> float:
         x = low + (high - low) * jnp.linspace(-1.0, 2.0, 301)
         return jnp.max(-jax.vmap(lambda x: jnp.diagonal(bridge.cycling.generator(x)))(x))
 
-    if isinstance(bridges, Stacked):
-        return float(jnp.max(jax.vmap(one)(bridges.each)))
-    return float(one(bridges))
+    return jnp.max(jax.vmap(one)(bridges.each)) if isinstance(bridges, Stacked) else one(bridges)
 
 
 def substeps(level: Any, model: Model, times: np.ndarray) -> int:
     """Steps between two recorded times; a step too long for the fastest rate is divided."""
+    if not is_traced(model.bridge):
+        return divided(level, float(fastest(model)), times)
+    if level.dt is None:
+        raise InputError(f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step.")
+    return max(1, int(np.ceil(float(np.max(np.diff(times))) / level.dt - 1e-9)))
+
+
+def divided(level: Any, rate: float, times: np.ndarray) -> int:
+    """Steps between two recorded times for a fastest rate."""
     gap = float(np.max(np.diff(times)))
-    if is_traced(model.bridge):
-        if level.dt is None:
-            raise InputError(
-                f"Expected {level.label} with dt=… inside jit, grad or vmap. Received none: give a time step."
-            )
-        return max(1, int(np.ceil(gap / level.dt - 1e-9)))
-    rate = fastest(model)
     longest = _LONGEST / rate if rate > 0 else gap
     chosen = _SHARE / rate if rate > 0 and level.dt is None else level.dt or gap
     return max(1, int(np.ceil(gap / min(chosen, longest) - 1e-9)))

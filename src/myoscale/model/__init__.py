@@ -11,6 +11,7 @@ from .cycling import (
     generator_of,
     scheme_at,
     scheme_of,
+    transitions,
 )
 from .laws import AbstractLaw, Mixture, MultivariateNormal, Normal, Tabulated, Uniform
 from .scenario import Model, Start
@@ -37,4 +38,5 @@ __all__ = [
     "generator_of",
     "scheme_at",
     "scheme_of",
+    "transitions",
 ]

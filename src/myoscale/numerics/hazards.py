@@ -6,6 +6,7 @@ breakpoints; frozen at a point it would cost an order (theory.md section 8).
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,39 +14,42 @@ import numpy as np
 
 from ..types import Array, Float, PyTree, Scalar
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)  # exact to degree 3
 
-
-def box_mean(rate: Callable[[Array], Array], low: Array, high: Array, breakpoints: tuple[Scalar, ...]) -> Array:
+def box_mean(
+    rate: Callable[[Array], PyTree], low: Array, high: Array, breakpoints: tuple[Scalar, ...], degree: int | None = None
+) -> Any:
     """Mean of `rate` over [low, high], split at increasing breakpoints.
 
-    **Arguments:** `rate`, elementwise, may append axes; `low` < `high`, of one shape.
+    **Arguments:** `rate`, elementwise, returns arrays that may append axes; `low` < `high`, of one shape; `degree`, of rates that are
+    polynomials between breakpoints: their means are exact (to degree 3 if left out).
 
-    **Returns:** the shape of `rate(low)`.
+    **Returns:** as `rate(low)`.
     """
+    nodes, weights = np.polynomial.legendre.leggauss(2 if degree is None else degree // 2 + 1)
     cuts = [low, *(jnp.clip(b, low, high) for b in breakpoints), high]
-    total: Array | None = None
+    total = None
     for left, right in itertools.pairwise(cuts):
-        share = (right - left) / (high - low) / 2
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-            value = rate(left + (right - left) * ((node + 1) / 2))
-            part = weight * share.reshape(share.shape + (1,) * (value.ndim - share.ndim)) * value
-            total = part if total is None else total + part
-    assert total is not None
-    return total
+        for node, weight in zip(nodes, weights, strict=True):
+            part = lambda value, share=weight / 2 * (right - left): _along(share, value) * value
+            parts = jax.tree.map(part, rate(left + (right - left) * ((node + 1) / 2)))
+            total = parts if total is None else jax.tree.map(jnp.add, total, parts)
+    # One division, and last: XLA keeps what it has divided, and would compute anything cheaper anew wherever it is used.
+    return jax.tree.map(lambda total: total / _along(high - low, total), total)
+
+
+def _along(a: Array, b: Array) -> Array:
+    """`a` with axes of length 1 appended until it has as many as `b`."""
+    return a.reshape(a.shape + (1,) * (b.ndim - a.ndim))
 
 
 def phis(h: Array) -> tuple[Array, Array]:
-    """φ₁ = (1 − e^{−h})/h and φ₂ = (1 − φ₁)/h for h ≥ 0, to rounding."""
-    small = h < 0.1
-    s = jnp.where(small, h, 0.1)
-    series = jnp.ones_like(s)  # of φ₂: Σ (−s)^k · 2/(k+2)!, halved at the end
-    for k in range(9, 0, -1):
-        series = 1.0 - s / (k + 2) * series
+    """φ₁ = (1 − e^{−h})/h and φ₂ = (1 − φ₁)/h for h ≥ 0; h φ₁ and h² φ₂, which are what heads do, to rounding."""
+    small = h < 1e-3
     large = jnp.where(small, 1.0, h)
     first = (1.0 - jnp.exp(-large)) / large
     second = (1.0 - first) / large
-    return jnp.where(small, 1.0 - h * series / 2, first), jnp.where(small, series / 2, second)
+    series = 0.5 - h * (1 / 6 - h * (1 / 24 - h / 120))
+    return jnp.where(small, 1.0 - h * series, first), jnp.where(small, series, second)
 
 
 def exchange_pair(p: Array, q: Array, there: Array, back: Array) -> tuple[Array, Array]:

@@ -39,9 +39,9 @@ class Closed(NamedTuple):
     s: Float[Array, " 1"]
     moments: Float[Array, "A 3"]  # Q_λ in label coordinates
     d: Float[Array, " D"]
-    nodes: Fractions
-    scale: Float[Array, ""]  # the isometric force, by which errors are measured
-    error: Float[Array, ""]  # greatest so far, infinite where the moments belong to no distribution
+    nodes: Fractions | None  # None of a closure that nothing watches, with what follows
+    scale: Float[Array, ""] | None  # the isometric force, by which errors are measured
+    error: Float[Array, ""] | None  # greatest so far, infinite where the moments belong to no distribution
 
 
 class Gaussians(NamedTuple):
@@ -54,11 +54,12 @@ class Gaussians(NamedTuple):
 
 
 class Distribution(AbstractCyclingPopulation):
-    """Three moments of each attached state; expectations by `nodes` Gauss–Hermite nodes."""
+    """Three moments of each attached state; expectations by `nodes` Gauss–Hermite nodes; watched or not."""
 
     kept: ClassVar[Any] = Gaussians
 
     nodes: int = eqx.field(static=True, default=16)
+    watched: bool = eqx.field(static=True, default=True)
 
     def start(self, bridge, q, law: AbstractLaw | None, share) -> Closed:
         """Everything detached; or the `share` of heads attached (in the first attached state) with the moments of a law."""
@@ -68,11 +69,12 @@ class Distribution(AbstractCyclingPopulation):
             mean, variance = law.mean()[0], law.covariance()[0, 0]
             moments = moments.at[0].set(share * scheme.spacing * jnp.stack([jnp.ones(()), mean, variance + mean**2]))
         d = jnp.zeros(scheme.detached).at[0].set(1.0 - share)
-        c, zero = bridge.constraint(jnp.zeros(1), q), jnp.zeros(())
+        z = Closed(bridge.constraint(jnp.zeros(1), q), jnp.zeros(1), moments, d, None, None, None)
+        if not self.watched:
+            return z
         watch = Watch(bridge)
-        z = Closed(c, jnp.zeros(1), moments, d, watch.start(q, law, share), zero, zero)
-        z = jax.lax.stop_gradient(z._replace(scale=watch.isometric(q)))._replace(c=c, moments=moments, d=d)
-        return z
+        nodes, scale = jax.lax.stop_gradient((watch.start(q, law, share), watch.isometric(q)))
+        return z._replace(nodes=nodes, scale=scale, error=jnp.zeros(()))
 
     def attached(self, bridge, z):
         """Gauss–Hermite nodes of each state's Gaussian."""
@@ -90,7 +92,8 @@ class Distribution(AbstractCyclingPopulation):
         shift, velocity = self.shift(bridge, z, q), self.velocity(bridge, z, q, u)
         moments, flows, d = _integrate(scheme, shifted(z.moments, shift), z.d, velocity, dt, r)
         after = z._replace(moments=shifted(moments, -shift), d=d, s=shift[None])
-        return self._watched(bridge, after, q, u, dt, r), self._flux(bridge, z, after, q, flows)
+        flux = self._flux(bridge, z, after, q, flows)
+        return self._watched(bridge, after, q, u, dt, r) if self.watched else after, flux
 
     def _flux(self, bridge, z, after, q, flows) -> Flux:
         """Gross transitions from the moments (S, S, 3) of what went from state to state."""

@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..model import AbstractLaw, Availability
-from ..numerics.hazards import box_mean, exchange_pair, phis
+from ..model import AbstractLaw, Availability, transitions
+from ..numerics.hazards import box_mean
 from ..types import Array, Float
-from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
+from .cycling import AbstractCyclingPopulation
 from .kept import attached
+from .transitions import Gross, among, among_pool, attach, attach_pool, between, energies, let_go, symmetric
 
 _THIN = 1e-9  # of what a phase stands for: the least on one side of a cut
 
@@ -35,8 +36,8 @@ class Fractions(NamedTuple):
     c: Float[Array, " 1"]
     s: Float[Array, " 1"]
     l: Float[Array, "J K"]
-    n: Float[Array, "A J K 2"]
-    d: Float[Array, "D K 2"]  # (D, 1, 1) of a pool
+    n: Float[Array, "A 2 J K"]
+    d: Float[Array, "D 2 K"]  # (D, 1, 1) of a pool
     cut: Float[Array, " K"]
     low: Float[Array, ""]
 
@@ -96,8 +97,8 @@ class Sites(AbstractCyclingPopulation):
             (self.periods * self.span * scheme.spacing / 2 + scheme.zone[0]) / width
         )
         labels = origin + phase[None] + scheme.spacing * jnp.arange(self.periods)[:, None]
-        n = jnp.zeros((scheme.attached, *labels.shape, 2))
-        d = jnp.zeros((scheme.detached, self.phases, 2)).at[0].set(1.0)
+        n = jnp.zeros((scheme.attached, 2, *labels.shape))
+        d = jnp.zeros((scheme.detached, 2, self.phases)).at[0].set(1.0)
         if law is not None:
             begin = jnp.tile(panel.begin - panel.position, panels) * width
             end = jnp.tile(panel.end - panel.position, panels) * width
@@ -107,50 +108,75 @@ class Sites(AbstractCyclingPopulation):
             else:
                 held = law.pdf(labels.reshape(-1, 1)).reshape(labels.shape) * scheme.spacing
             held = held * (share / jnp.sum(held * self.weights[None]))
-            n = n.at[0].set(held[..., None])
-            d = d.at[0].set(1.0 - jnp.sum(held, axis=0)[:, None])
+            n = n.at[0].set(held[None])
+            d = d.at[0].set(1.0 - jnp.sum(held, axis=0)[None])
         cut = jnp.full(self.phases, 0.5)
         if scheme.availability is Availability.POOL:
             d = jnp.sum(d * self._shares(cut)[None], axis=(1, 2), keepdims=True)
         return Fractions(bridge.constraint(jnp.zeros(1), q), jnp.zeros(1), labels, n, d, cut, jnp.asarray(origin))
 
-    def _shares(self, cut: Float[Array, " K"]) -> Float[Array, "K 2"]:
+    def _shares(self, cut: Float[Array, " K"]) -> Float[Array, "2 K"]:
         """The share of heads on either side of each phase's cut."""
-        return self.weights[:, None] * jnp.stack([cut, 1.0 - cut], axis=1)
+        return self.weights[None] * jnp.stack([cut, 1.0 - cut])
+
+    def _sum_sides(self, n: Float[Array, "A 2 J K"], shares: Float[Array, "2 K"]) -> Float[Array, "A J K"]:
+        """Both sides of each node together."""
+        return n[:, 0] * shares[None, None, 0] + n[:, 1] * shares[None, None, 1]
 
     def attached(self, bridge, z):
         """Every node."""
-        return z.l.ravel(), jnp.sum(z.n * self._shares(z.cut)[None, None], axis=-1).reshape(z.n.shape[0], -1)
+        return z.l.ravel(), self._sum_sides(z.n, self._shares(z.cut)).reshape(z.n.shape[0], -1)
 
     def exchange(self, bridge, z, q, u, dt, r, key):
         """Transitions pair by pair, each exactly, in a symmetric order."""
         scheme = bridge.cycling
         shift, speed = self.shift(bridge, z, q), jnp.abs(self.velocity(bridge, z, q, u))
         path = speed * dt
-        z, lost = self._in_window(scheme, z, shift, path)
+        z, lost, energy = self._in_window(bridge, z, shift, path)
         x = z.l + shift
         z = self._recut(scheme, z, x)
-        shares = self._shares(z.cut)
-        rate = self._rates(bridge, x, path, speed, z.cut)
-        energy = jax.vmap(jax.vmap(lambda x: scheme.energies(bridge, x)))(x)
-        book = _Book(shares, scheme, energy)
-        x = x[..., None]
-        own = (x >= -scheme.spacing / 2) & (x < scheme.spacing / 2) if self.periods > 1 else jnp.ones_like(x, bool)
-        pool = scheme.availability is Availability.POOL
-        first = scheme.detached
-        moves = [_far(first, own)] if self.periods > 1 and not pool else []
-        moves += [_between(i, j) for i in range(first, scheme.states) for j in range(i + 1, scheme.states)]
-        moves += [_among(i, j, own, shares, pool) for i in range(first) for j in range(i + 1, first)]
-        one = _pooled if pool else _attach
-        moves += [one(i, j, first, own, shares) for j in range(first, scheme.states) for i in range(first)]
-        steps = [(move, 0.5) for move in moves[:-1]]
-        n, d = z.n, z.d
-        for move, part in [*steps, (moves[-1], 1.0), *steps[::-1]]:
-            n, d = move(n, d, rate, part * dt, r, book)
-        return z._replace(n=n, d=d, s=shift[None]), book.flux(lost)
+        rates = lambda x: self._rates(bridge, x, path, speed, z.cut)
+        one = self._from_pool if scheme.availability is Availability.POOL else self._from_sites
+        n, d, flux = one(bridge, z, x, rates, dt, r)
+        flux = flux._replace(lost=lost, energy_out=flux.energy_out + energy)
+        return z._replace(n=n, d=d, s=shift[None]), flux
 
-    def _in_window(self, scheme, z, shift, path):
-        """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost."""
+    def _from_pool(self, bridge, z, x, rates, dt, r):
+        """One pool attaches at every site."""
+        scheme, shares, gross = bridge.cycling, self._shares(z.cut), Gross()
+        first, states = scheme.detached, scheme.states
+        period = (x >= -scheme.spacing / 2) & (x < scheme.spacing / 2)
+        moves = [between(i, j) for i in range(first, states) for j in range(i + 1, states)]
+        moves += [
+            among_pool(i, j, period[None] * shares[:, None], shares) for i in range(first) for j in range(i + 1, first)
+        ]
+        moves += [attach_pool(i, j, shares) for j in range(first, states) for i in range(first)]
+        n, d = symmetric(moves, z.n, z.d, rates(x), dt, r, gross)
+        return n, d, gross.flux(bridge, x, shares)
+
+    def _from_sites(self, bridge, z, x, rates, dt, r):
+        """A head attaches at the nearest of its sites alone; what is attached at others lets go, half of it before and half after that."""
+        scheme, shares, gross = bridge.cycling, self._shares(z.cut), Gross()
+        first, states = scheme.detached, scheme.states
+        nearest = jnp.arange(self.periods)[:, None] == jnp.argmin(jnp.abs(x), axis=0)[None]
+        here = lambda a: jnp.sum(jnp.where(nearest, a, 0.0), axis=-2, keepdims=True)
+        n, d, flux, released = z.n, z.d, None, jnp.zeros(())
+        apart = [between(i, j) for i in range(first, states) for j in range(i + 1, states)]
+        if self.periods > 1:
+            away = Gross()
+            n, gone = let_go(jnp.where(nearest, 0.0, n), rates(x), dt, r, apart, first, away)
+            flux, released = away.flux(bridge, x, shares), gone / 2
+        moves = [*apart, *(among(i, j) for i in range(first) for j in range(i + 1, first))]
+        moves += [attach(i, j) for j in range(first, states) for i in range(first)]
+        x = here(x)
+        held, d = symmetric(moves, here(z.n), d + released, rates(x), dt, r, gross)
+        mine = gross.flux(bridge, x, shares)
+        flux = mine if flux is None else jax.tree.map(jnp.add, mine, flux)
+        return jnp.where(nearest, held, n), d + released, flux
+
+    def _in_window(self, bridge, z, shift, path):
+        """Nodes that the zone of attachment needs in front of it, taken from the far end; what was attached there is lost with its energy."""
+        scheme = bridge.cycling
         length = self.periods * self.span * scheme.spacing
         margin = path + length / (self.phases * self.periods)
         begin, end = scheme.zone
@@ -158,13 +184,15 @@ class Sites(AbstractCyclingPopulation):
             jnp.minimum(z.low + shift, begin - margin), jnp.minimum(end + margin - length, begin - margin)
         )
         turns = jnp.floor((z.l + shift - low) / length)
-        gone = jnp.where(turns[None, ..., None] != 0, z.n, 0.0)
-        lost = jnp.sum(gone * self._shares(z.cut)[None, None])
-        d = z.d.at[0].add(jnp.sum(gone, axis=(0, 1)) if z.d.shape[1] > 1 else lost)
+        gone = jnp.where((turns != 0)[None, None], z.n, 0.0)
+        leaving = self._sum_sides(gone, self._shares(z.cut))
+        energy = jnp.sum(leaving * energies(bridge, z.l + shift)[scheme.detached :])
+        lost = jnp.sum(leaving)
+        d = z.d.at[0].add(jnp.sum(gone, axis=(0, 2)) if z.d.shape[1] > 1 else lost)
         if self.span < 1 and z.d.shape[1] > 1:  # other heads enter than those that left
             fresh = jnp.zeros_like(z.d).at[0].set(1.0)
-            d = jnp.where(jnp.any(turns != 0, axis=0)[None, :, None], fresh, d)
-        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), lost
+            d = jnp.where(jnp.any(turns != 0, axis=0)[None, None], fresh, d)
+        return z._replace(l=z.l - turns * length, n=z.n - gone, d=d, low=low - shift), lost, energy
 
     def _own(self, scheme) -> tuple[Array, Array]:
         """Where what each phase stands for begins and ends, from its node, (K,)."""
@@ -183,15 +211,12 @@ class Sites(AbstractCyclingPopulation):
         cut = jnp.clip(cut, _THIN, 1.0 - _THIN)
         # What either side has afterwards, of what was on the left and on the right.
         left, right = jnp.minimum(z.cut / cut, 1.0), jnp.minimum((1.0 - z.cut) / (1.0 - cut), 1.0)
-        blend = lambda part, own, other: part * own + (1.0 - part) * other
-        along = lambda part, a: part.reshape((1,) * (a.ndim - 2) + (-1,))
-        mixed = lambda a: jnp.stack(
-            [
-                blend(along(left, a), a[..., 0], a[..., 1]),
-                blend(along(right, a), a[..., 1], a[..., 0]),
-            ],
-            axis=-1,
-        )
+
+        def mixed(a):
+            own, other = (part.reshape((1,) * (a.ndim - 2) + (-1,)) for part in (left, right))
+            one, two = a[:, 0], a[:, 1]
+            return jnp.stack([own * one + (1.0 - own) * two, other * two + (1.0 - other) * one], axis=1)
+
         return z._replace(n=mixed(z.n), d=mixed(z.d) if z.d.shape[1] > 1 else z.d, cut=cut)
 
     def _slow(self, scheme, size) -> Array:
@@ -200,12 +225,12 @@ class Sites(AbstractCyclingPopulation):
         return size / self.order * jnp.max(-jax.vmap(lambda x: jnp.diagonal(scheme.generator(x)))(beside))
 
     def _rates(self, bridge, x, path, speed, cut):
-        """R on either side of each node's cut, (J, K, 2, S, S), averaged over its path and, near a breakpoint, over its side."""
+        """R_ij on either side of each node's cut, (2, J, K), averaged over its path and, near a breakpoint, over its side."""
         scheme, panel = bridge.cycling, self.panel
         panels = self.phases // self.order
         begin, end = self._own(scheme)
         middle = begin + cut * (end - begin)
-        low, high = jnp.stack([begin, middle], axis=1)[None], jnp.stack([middle, end], axis=1)[None]
+        low, high = jnp.stack([begin, middle])[:, None], jnp.stack([middle, end])[:, None]
         near = jnp.ones((1, 1, 1), bool)
         if self.order > 1:
             size = self.span * scheme.spacing / panels
@@ -214,25 +239,26 @@ class Sites(AbstractCyclingPopulation):
             near = jnp.zeros_like(x, bool)
             for b in scheme.breakpoints:
                 near = near | ((x - front < b - _THIN * size) & (x + back > b + _THIN * size))
-            near = near[..., None] & (speed < self._slow(scheme, size))
-        centre = x[..., None] + jnp.where(near, (low + high) / 2, 0.0)
+            near = near[None] & (speed < self._slow(scheme, size))
+        centre = x[None] + jnp.where(near, (low + high) / 2, 0.0)
         # One box of the variance that path and side have together.
         width = jnp.sqrt(path**2 + jnp.where(near, (high - low) ** 2, 0.0) + (1e-9 * scheme.spacing) ** 2)
-        generator = jax.vmap(jax.vmap(jax.vmap(scheme.generator)))
-        rate = box_mean(generator, centre - width / 2, centre + width / 2, scheme.breakpoints)
+        each = lambda x: transitions(scheme, x)
+        rate = box_mean(each, centre - width / 2, centre + width / 2, scheme.breakpoints, scheme.degree)
         if scheme.balanced(bridge, jnp.zeros(())) is None:
             return rate
         # Both directions are averaged together and shared out where the node is: the balance is exact, and no rate runs away.
-        forth = jax.nn.sigmoid(jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x))[:, :, None]
-        return (rate + jnp.swapaxes(rate, -1, -2)) * forth
+        forth = jnp.moveaxis(
+            jax.nn.sigmoid(jax.vmap(jax.vmap(lambda x: scheme.balanced(bridge, x)))(x)), (0, 1), (2, 3)
+        )
+        return {(i, j): (rate[i, j] + rate[j, i]) * forth[i, j][None] for i, j in rate}
 
     def summary(self, bridge, z, q):
         """Nodes in order of extension."""
         x = (z.l + self.shift(bridge, z, q)).ravel()
         order = jnp.argsort(x)
         weight = jnp.broadcast_to(self.weights, z.l.shape).ravel()
-        side = jnp.stack([z.cut, 1.0 - z.cut], axis=1)
-        n = jnp.sum(z.n * side[None, None], axis=-1).reshape(z.n.shape[0], -1)
+        n = self._sum_sides(z.n, jnp.stack([z.cut, 1.0 - z.cut])).reshape(z.n.shape[0], -1)
         detached = jnp.sum(z.d * self._shares(z.cut)[None], axis=(1, 2)) if z.d.shape[1] > 1 else z.d[:, 0, 0]
         return Profile(x[order], n[:, order], weight[order], detached.at[0].add((1.0 - self.span) * (z.d.shape[1] > 1)))
 
@@ -243,120 +269,3 @@ class Sites(AbstractCyclingPopulation):
         # Nodes are off the middle of their shares, by nothing in the mean over a panel.
         first = jnp.mean(kept.x - (ends[1:] + ends[:-1]) / 2)
         return attached(first + ends, kept.x, kept.n * kept.weight[None])
-
-
-class _Book:
-    """Gross transitions counted while they happen."""
-
-    def __init__(self, shares, scheme, energy):
-        self.shares, self.energy, self.first = shares, energy, scheme.detached
-        self.atp = atp_matrix(scheme)
-        self.sums: dict[str, Array] = dict.fromkeys(
-            ("attached", "detached", "energy_in", "energy_out", "atp"), jnp.zeros(())
-        )
-
-    def count(self, i: int, j: int, amount: Array) -> None:
-        """`amount` (J, K, 2) of each node's heads went from state i to j."""
-        amount = jnp.sum(amount * self.shares[None], axis=-1)
-        change = amount * (self.energy[..., j] - self.energy[..., i])
-        self._add("energy_in", jnp.maximum(change, 0.0))
-        self._add("energy_out", jnp.maximum(-change, 0.0))
-        if i < self.first <= j:
-            self._add("attached", amount)
-        if j < self.first <= i:
-            self._add("detached", amount)
-        if self.atp[i, j]:
-            self._add("atp", self.atp[i, j] * amount)
-
-    def _add(self, name: str, values: Array) -> None:
-        self.sums[name] = self.sums[name] + jnp.sum(values)
-
-    def flux(self, lost: Array) -> Flux:
-        """What was counted."""
-        return Flux(**self.sums, lost=lost)
-
-
-def _far(first, own):
-    """Heads attached at other sites than their own nearest let go: they cannot attach there."""
-
-    def move(n, d, rate, dt, r, book):
-        leave = jnp.where(own[..., None, None], 0.0, rate[..., first:, :first] * dt)  # (J, K, 2, A, D)
-        total = jnp.sum(leave, axis=-1)
-        gone = jnp.moveaxis(n, 0, -1) * phis(total)[0]
-        for a in range(n.shape[0]):
-            for i in range(first):
-                amount = gone[..., a] * leave[..., a, i]
-                book.count(first + a, i, amount)
-                n, d = n.at[a].add(-amount), d.at[i].add(jnp.sum(amount, axis=0))
-        return n, d
-
-    return move
-
-
-def _between(i, j):
-    """Two attached states exchange at every site."""
-
-    def move(n, d, rate, dt, r, book):
-        first = d.shape[0]
-        there, back = exchange_pair(n[i - first], n[j - first], rate[..., i, j] * dt, rate[..., j, i] * dt)
-        book.count(i, j, there)
-        book.count(j, i, back)
-        return n.at[i - first].add(back - there).at[j - first].add(there - back), d
-
-    return move
-
-
-def _among(i, j, own, shares, pool):
-    """Two detached states exchange, at the rates of a head's own site."""
-
-    def move(n, d, rate, dt, r, book):
-        here = jnp.where(own, 1.0, 0.0)
-        if pool:
-            here = here * shares[None]
-            mean = lambda a, b: jnp.sum(here * rate[..., a, b], keepdims=True)[0] / jnp.sum(here)
-        else:
-            mean = lambda a, b: jnp.sum(here * rate[..., a, b], axis=0) / jnp.maximum(jnp.sum(here, axis=0), 1.0)
-        there, back = exchange_pair(d[i], d[j], mean(i, j) * dt, mean(j, i) * dt)
-        share = here / jnp.maximum(jnp.sum(here, axis=None if pool else 0, keepdims=True), 1e-300)
-        spread = 1.0 / shares[None] if pool else 1.0
-        book.count(i, j, there[None] * share * spread)
-        book.count(j, i, back[None] * share * spread)
-        return n, d.at[i].add(back - there).at[j].add(there - back)
-
-    return move
-
-
-def _attach(i, j, first, own, shares):
-    """A detached and an attached state exchange at each head's own site."""
-
-    def move(n, d, rate, dt, r, book):
-        here = jnp.where(own, 1.0, 0.0)
-        there, back = exchange_pair(
-            here * d[i][None], here * n[j - first], r * rate[..., i, j] * dt, rate[..., j, i] * dt
-        )
-        book.count(i, j, there)
-        book.count(j, i, back)
-        net = there - back
-        return n.at[j - first].add(net), d.at[i].add(-jnp.sum(net, axis=0))
-
-    return move
-
-
-def _pooled(i, j, first, own, shares):
-    """The pool attaches everywhere in the zone, and takes back what lets go: second order in dt."""
-
-    def move(n, d, rate, dt, r, book):
-        before, held = d[i, 0, 0], n[j - first]
-        attach, detach = r * rate[..., i, j] * dt, rate[..., j, i] * dt
-        first_phi, second_phi = phis(detach)
-        there = back = held
-        after = before
-        for _ in range(2):
-            there = attach * (before + after) / 2
-            back = detach * (held * first_phi + there * second_phi)
-            after = before - jnp.sum((there - back) * shares[None])
-        book.count(i, j, there)
-        book.count(j, i, back)
-        return n.at[j - first].add(there - back), d.at[i].set(after[None, None])
-
-    return move

@@ -4,28 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .. import checkpoint
 from ..books import Stats
-from ..drive import AbstractDrive, Free, QuasiStatic
+from ..drive import AbstractDrive, Free
 from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
-from ..levels import AbstractLevel, Reduced, splitting
-from ..levels.integrate import Problem, enter, stretch
-from ..levels.steps import complete, substeps
+from ..levels import AbstractLevel, Reduced
 from ..model import AbstractLaw, Model, Stacked, Start, scheme_of
-from ..model.scenario import tree_float
 from ..protocol import legs
 from ..solution import Scenario, Solution
 from ..types import ArrayLike, float64, is_traced
-from .begin import begin
 from .check import check
-from .stretches import Progress, Run, assemble, leg_times, recorded_times
+from .stretches import Progress, Run, assemble, recorded_times
+from .whole import steps_between, whole
 
 _GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
 _COMPRESSION = 1e-2  # error allowed in a compressed sum, as a fraction of the tolerance
-_DIFFERENTIABLE_STEPS = 2**14
 
 
 @float64
@@ -129,28 +124,8 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
         raise InputError(
             "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
         )
-    model, start = tree_float((scenario.model, scenario.start))
-    parts = legs(scenario.drive, float(scenario.t1))
-    y = jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,))
-    drive = tree_float(parts[0].drive(y))
-    level = complete(scenario.level, scenario.model)
-    begun = begin(model, level, start, drive, jax.random.key(scenario.seed), scenario.seed, 0)
-    problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
-    grid = recorded_times(times, parts)
-    advance = lambda *arguments: stretch(*arguments, _DIFFERENTIABLE_STEPS)
-    if scheme_of(model.bridge) is not None:
-        advance, drawn = splitting.stretch, jax.random.fold_in(jax.random.key(scenario.seed), 1)
-        problem = problem._replace(key=drawn, substeps=substeps(level, scenario.model, grid))
-    state, records = begun.state, []
-    for k, (leg, ts) in enumerate(zip(parts, leg_times(grid, parts), strict=True)):
-        if k:
-            v = jnp.zeros_like(y) if isinstance(problem.drive, QuasiStatic) else records[-1].v[-1]
-            y = records[-1].y[-1]
-            problem = problem._replace(drive=tree_float(leg.drive(y)))
-            state = enter(problem, state, y, v)
-        first = (ts[0] or ts[1]) - leg.begin
-        outcome = advance(problem, state, jnp.asarray(ts), jnp.asarray(first / 10))
-        state, records = outcome.state, [*records, outcome.record]
-    record = jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
+    grid = recorded_times(times, legs(scenario.drive, float(scenario.t1)))
+    key = jax.random.key(scenario.seed)
+    begun, record = whole(scenario, grid, key, steps_between(scenario, grid))
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)
     return assemble(scenario, times, grid, begun, record, stats)

@@ -35,10 +35,10 @@ _STRETCHES = 20  # and a few more for many legs; progress is shown, Ctrl-C obeye
 _STAGES = 13  # right-hand sides in a step of Dopri8
 
 
-def recorded_times(times: np.ndarray, legs: Sequence[Leg]) -> np.ndarray:
+def recorded_times(times: np.ndarray, legs: Sequence[Leg], watched: int = _WATCHED) -> np.ndarray:
     """Saved times together with the watched ones, and the ends of all legs, which stand for times nearer than `SAME`."""
     t1, found = legs[-1].end, np.array([0.0, *(leg.end for leg in legs)])
-    for more in (times, np.linspace(0.0, t1, _WATCHED)):
+    for more in (times, np.linspace(0.0, t1, watched)):
         apart = np.min(np.abs(more[:, None] - found[None, :]), axis=1) > SAME * t1
         found = np.concatenate([found, more[apart]])
     return np.sort(found)

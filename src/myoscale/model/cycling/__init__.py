@@ -1,6 +1,6 @@
 """Cross-bridge cycling as data on a bridge: states, rates, energies, momentum (theory.md section 8)."""
 
-from .base import AbstractCycling, Availability, Momentum, generator_of, scheme_at, scheme_of
+from .base import AbstractCycling, Availability, Momentum, generator_of, scheme_at, scheme_of, transitions
 from .curves import RateCurve, rate_curves, rate_limit
 from .power_stroke import Duke1999
 from .two_state import Huxley1957, Zahalak1981
@@ -18,4 +18,5 @@ __all__ = [
     "rate_limit",
     "scheme_at",
     "scheme_of",
+    "transitions",
 ]

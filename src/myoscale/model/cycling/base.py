@@ -93,6 +93,11 @@ class AbstractCycling(eqx.Module):
     def generator(self, x: Float[Array, ""]) -> Float[Array, "S S"]:
         """R(x), rates from the row's state to the column's at full activation; rows sum to zero."""
 
+    def rates(self, x: Float[Array, ""]) -> dict[tuple[int, int], Float[Array, ""]]:
+        """The generator's entries R_ij, i ≠ j. A scheme that has them before it has a matrix says so here, and runs faster."""
+        generator, states = self.generator(x), range(self.states)
+        return {(i, j): generator[i, j] for i in states for j in states if i != j}
+
     def energies(self, bridge: AbstractBridge, x: Float[Array, ""]) -> Float[Array, " S"]:
         """Energy of each state at extension x; W₁ for every attached one unless a scheme says otherwise."""
         return jnp.concatenate([jnp.zeros(self.detached), jnp.full(self.attached, bridge.energy(x[None]))])
@@ -112,6 +117,11 @@ def generator_of(forward: dict[tuple[int, int], Array], states: int) -> Float[Ar
     for i in range(states):
         rows[i][i] = -sum((rate for j, rate in enumerate(rows[i]) if j != i), zero)
     return jnp.stack([jnp.stack(row) for row in rows])
+
+
+def transitions(scheme: AbstractCycling, x: Array) -> dict[tuple[int, int], Array]:
+    """The rates R_ij, i ≠ j, at extensions x of any shape, each of that shape."""
+    return {pair: rate.reshape(x.shape) for pair, rate in jax.vmap(scheme.rates)(x.ravel()).items()}
 
 
 def scheme_of(bridge) -> AbstractCycling | None:

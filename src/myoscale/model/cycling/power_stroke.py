@@ -63,23 +63,24 @@ class Duke1999(AbstractCycling):
         reach = self.stroke / 2 + _TAIL * width + self.delta  # strain that hastens the way out does so for the way back
         return -reach, reach
 
-    def generator(self, x):
-        """R(x)."""
+    def rates(self, x):
+        """Each R_ij."""
         work = lambda x: 0.5 * self.stiffness * x**2 / self.kT
         before, after = x - self.stroke / 2, x + self.stroke / 2
         first, second = self.G1 + work(before), self.G1 + self.Gs + work(after)  # E₁, E₂ in k_T
         out = 1.0 / (jnp.exp(self.stiffness * after * self.delta / self.kT) / self.k_d + 1.0 / self.k_a)
-        return generator_of(
-            {
-                (0, 1): self.k_on * jnp.exp(-work(before)),
-                (1, 0): self.k_on * jnp.exp(self.G1) * jnp.ones_like(x),
-                (1, 2): self.k_s / (1.0 + jnp.exp(second - first)),
-                (2, 1): self.k_s / (1.0 + jnp.exp(first - second)),
-                (2, 0): out,
-                (0, 2): out * jnp.exp(-second - self.GATP),
-            },
-            3,
-        )
+        return {
+            (0, 1): self.k_on * jnp.exp(-work(before)),
+            (1, 0): self.k_on * jnp.exp(self.G1) * jnp.ones_like(x),
+            (1, 2): self.k_s / (1.0 + jnp.exp(second - first)),
+            (2, 1): self.k_s / (1.0 + jnp.exp(first - second)),
+            (2, 0): out,
+            (0, 2): out * jnp.exp(-second - self.GATP),
+        }
+
+    def generator(self, x):
+        """R(x)."""
+        return generator_of(self.rates(x), 3)
 
     def energies(self, bridge, x):
         """0, E₁, E₂."""

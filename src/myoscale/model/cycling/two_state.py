@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from ...citations import HUXLEY_1957, ZAHALAK_1981
 from ...errors import InputError
 from ...fields import parameter
-from ...types import Scalar, is_traced
+from ...types import Array, Scalar, is_traced
 from .base import AVAILABILITY, MOMENTUM, AbstractCycling, Availability, Momentum, generator_of
 
 
@@ -37,11 +37,11 @@ def check_zone(owner) -> None:
         )
 
 
-def _linear_rates(x, h, f1, g1, g2, g3):
+def _linear_rates(x, h, f1, g1, g2, g3) -> dict[tuple[int, int], Array]:
     """Attachment f₁x/h on [0, h]; detachment g₂ for x ≤ 0, g₁x/h for x > 0, and g₃(x/h − 1) more for x > h."""
     attach = jnp.where((x > 0) & (x <= h), f1 * x / h, 0.0)
     detach = jnp.where(x <= 0, g2, g1 * x / h + g3 * jnp.maximum(x / h - 1.0, 0.0))
-    return generator_of({(0, 1): attach, (1, 0): detach}, 2)
+    return {(0, 1): attach, (1, 0): detach}
 
 
 class Huxley1957(AbstractCycling):
@@ -73,9 +73,13 @@ class Huxley1957(AbstractCycling):
         """[0, h]."""
         return 0.0, self.h
 
+    def rates(self, x):
+        """f and g."""
+        return _linear_rates(x, self.h, self.f1, self.g1, self.g2, 0.0)
+
     def generator(self, x):
         """R(x)."""
-        return _linear_rates(x, self.h, self.f1, self.g1, self.g2, 0.0)
+        return generator_of(self.rates(x), 2)
 
 
 class Zahalak1981(AbstractCycling):
@@ -106,6 +110,10 @@ class Zahalak1981(AbstractCycling):
         """[0, h]."""
         return 0.0, self.h
 
+    def rates(self, x):
+        """f and g."""
+        return _linear_rates(x, self.h, self.f1, self.g1, self.g2, self.g3)
+
     def generator(self, x):
         """R(x)."""
-        return _linear_rates(x, self.h, self.f1, self.g1, self.g2, self.g3)
+        return generator_of(self.rates(x), 2)

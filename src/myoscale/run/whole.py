@@ -1,0 +1,52 @@
+"""A run as one program without stops: what can be differentiated, and mapped over many runs at once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..drive import QuasiStatic
+from ..levels import splitting
+from ..levels.integrate import Problem, Record, enter, stretch
+from ..levels.steps import complete, substeps
+from ..model import scheme_of
+from ..model.scenario import tree_float
+from ..protocol import legs
+from ..solution import Scenario
+from ..types import Array
+from .begin import Begun, begin
+from .stretches import leg_times
+
+_STEPS = 2**14  # in a stretch, at most
+
+
+def steps_between(scenario: Scenario, grid: np.ndarray) -> int:
+    """Steps of cycling between two recorded times; 1 without cycling."""
+    if scheme_of(scenario.model.bridge) is None:
+        return 1
+    return substeps(complete(scenario.level, scenario.model), scenario.model, grid)
+
+
+def whole(scenario: Scenario, grid: np.ndarray, key: Array, steps: int) -> tuple[Begun, Record]:
+    """The run's start, and its record at the times of `grid`, with random numbers from the key."""
+    model, start = tree_float((scenario.model, scenario.start))
+    parts = legs(scenario.drive, float(scenario.t1))
+    y = jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,))
+    drive = tree_float(parts[0].drive(y))
+    level = complete(scenario.level, scenario.model)
+    begun = begin(model, level, start, drive, key, scenario.seed, 0)
+    problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
+    advance = lambda *arguments: stretch(*arguments, _STEPS)
+    if scheme_of(model.bridge) is not None:
+        advance = splitting.stretch
+        problem = problem._replace(key=jax.random.fold_in(key, 1), substeps=steps)
+    state, records = begun.state, []
+    for k, (leg, ts) in enumerate(zip(parts, leg_times(grid, parts), strict=True)):
+        if k:
+            v = jnp.zeros_like(y) if isinstance(problem.drive, QuasiStatic) else records[-1].v[-1]
+            y = records[-1].y[-1]
+            problem = problem._replace(drive=tree_float(leg.drive(y)))
+            state = enter(problem, state, y, v)
+        first = (ts[0] or ts[1]) - leg.begin
+        outcome = advance(problem, state, jnp.asarray(ts), jnp.asarray(first / 10))
+        state, records = outcome.state, [*records, outcome.record]
+    return begun, jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
