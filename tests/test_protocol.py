@@ -267,7 +267,7 @@ MISTAKES = {
     "no duration": (lambda: Hold(0.0), "Hold expected duration > 0"),
     "endless": (lambda: Ramp(0.1, np.inf), "Ramp expected duration > 0, finite"),
     "nowhere": (lambda: Release(np.nan, 1.0), "Release expected by to be a finite number"),
-    "too active": (lambda: Activate(1.2, 1.0), "Activate expected to between 0 and 1"),
+    "too active": (lambda: Activate(1.2, 1.0), "Activate expected 0 ≤ to ≤ 1"),
     "too active at first": (lambda: ms.Protocol([Hold(1.0)], activation=-0.1), "Protocol expected activation between"),
     "other coordinates": (lambda: run_with(ms.Protocol([Hold(1.0)], dofs=(1,))), "Protocol.dofs to be different"),
     "by of the wrong size": (

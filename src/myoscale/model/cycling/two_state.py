@@ -1,5 +1,6 @@
 """Schemes of one detached and one attached state whose rates are linear between breakpoints."""
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -7,24 +8,26 @@ import jax.numpy as jnp
 from ...citations import HUXLEY_1957, ZAHALAK_1981
 from ...errors import InputError
 from ...fields import parameter
-from ...types import Scalar, is_traced
+from ...types import Scalar, as_number, is_traced
 from .base import AVAILABILITY, MOMENTUM, AbstractCycling, Availability, Momentum, generator_of
 
 
 def check_positive(owner, *names: str) -> None:
-    """Raise `InputError` unless these fields are positive."""
+    """Raise `InputError` unless these fields are positive numbers."""
     for name in names:
         value = getattr(owner, name)
-        if not is_traced(value) and not value > 0:
-            raise InputError(f"{type(owner).__name__} expected {name} > 0. Received {value!r}.")
+        if not is_traced(value) and not 0 < as_number(value) < math.inf:
+            raise InputError(f"{type(owner).__name__} expected {name} > 0, a finite number. Received {value!r:.80}.")
 
 
 def check_rates(owner, *names: str) -> None:
     """Raise `InputError` unless these fields, factors of rates, are not negative."""
     for name in names:
         value = getattr(owner, name)
-        if not is_traced(value) and not value >= 0:
-            raise InputError(f"{type(owner).__name__} expected the rate {name} ≥ 0. Received {value!r}.")
+        if not is_traced(value) and not 0 <= as_number(value) < math.inf:
+            raise InputError(
+                f"{type(owner).__name__} expected the rate {name} ≥ 0, a finite number. Received {value!r:.80}."
+            )
 
 
 def check_zone(owner) -> None:
