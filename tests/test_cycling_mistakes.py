@@ -3,6 +3,7 @@
 Load-bearing: `test_a_mistake_is_a_sentence`, and `test_a_mistake_in_a_file_is_its_line`.
 """
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import myoscale as ms
 from myoscale import scenario
+from myoscale.cli import app
 from myoscale.protocol import Activate, Hold, Load, Ramp
 from myoscale.types import Scalar
 
@@ -282,6 +284,11 @@ IN_FILES = {
     "share": ("attached = 0.0", "attached = 0.5", "needs Start.x"),
     "spacing": ("spacing = 36.0", "spacing = -36.0", "bridge.cycling: Huxley1957 expected spacing > 0"),
     "cut": ("spacing = 36.0", "spacing = 20.0", "do not vanish there"),
+    "no table": (
+        HUXLEY[HUXLEY.index("[bridge.cycling]") : HUXLEY.index("# Where every")],
+        'cycling = "Huxley1957"\n',
+        "bridge.cycling: expected a table",
+    ),
     "heads": ("count = 150.0", "count = 0.0", "positive number of heads"),
     "word": ("f1 = 0.0433", 'f1 = "fast"', "bridge.cycling.f1: expected a number. Received 'fast'"),
     "activation": ("activation = 1.0", "activation = 1.5", "expected 0 ≤ activation ≤ 1"),
@@ -301,6 +308,17 @@ def test_a_mistake_in_a_file_is_its_line(name):
     with pytest.raises(ms.InputError, match=said) as caught:
         scenario.parse(HUXLEY.replace(old, new, 1))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize("name", ["rate", "activation", "unknown step"])
+def test_the_shell_says_it_and_ends_with_2(command, name, tmp_path, capsys):
+    old, new, said = IN_FILES[name]
+    (tmp_path / "mine.toml").write_text(HUXLEY.replace(old, new, 1))
+    with pytest.raises(SystemExit) as ended:
+        app([command, str(tmp_path / "mine.toml")])
+    printed = capsys.readouterr()
+    assert ended.value.code == 2 and not printed.out and printed.err.count("\n") == 1 and re.search(said, printed.err)
 
 
 def test_units_and_levels_are_read():
