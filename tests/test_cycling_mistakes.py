@@ -3,13 +3,19 @@
 Load-bearing: `test_a_mistake_is_a_sentence`, and `test_a_mistake_in_a_file_is_its_line`.
 """
 
+import re
+import subprocess
+import sys
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import myoscale as ms
 from myoscale import scenario
-from myoscale.protocol import Activate, Hold
+from myoscale.cli import app
+from myoscale.protocol import Activate, Hold, Load, Ramp
 from myoscale.types import Scalar
 
 
@@ -71,6 +77,23 @@ class Bent(ms.AbstractBridge):
         return 0.5 * x @ x
 
 
+class Loose(ms.AbstractBridge):
+    """Whatever the user took for cycling."""
+
+    cycling: Any
+    mass: Scalar = 0.0
+
+    def constraint(self, x, q):
+        return x - q
+
+    def energy(self, x):
+        return 0.5 * x @ x
+
+
+def loose(cycling):
+    return ms.Model(ms.SpringMass(), Loose(cycling))
+
+
 PLANE = ms.LumpedTissue(np.eye(2), np.eye(2))
 PLAIN = ms.zoo.LinearBridge(0.0, 1.0, np.asarray(1.0))
 POINTS = ms.Start(0.0, x=np.array([0.1, 0.2]), attached=0.1)
@@ -89,6 +112,47 @@ MISTAKES = {
     "duke, cut": (lambda: ms.Duke1999(spacing=20.0), "do not vanish there"),
     "momentum": (lambda: ms.Huxley1957(momentum="at_ease"), "no momentum 'at_ease': did you mean 'at_rest'"),
     "availability": (lambda: ms.Huxley1957(availability="pol"), "did you mean 'pool'"),
+    "cycling, a name": (
+        lambda: run(bridge=Loose("huxley")),
+        r"Expected Loose.cycling to be a scheme .* or None. Received 'huxley'",
+    ),
+    "cycling, a class": (
+        lambda: run(bridge=Loose(ms.Huxley1957)),
+        "Loose.cycling to be a scheme .*: make an instance of it",
+    ),
+    "cycling, compared": (
+        lambda: ms.compare(loose(7.0), ms.Start(0.0), t1=1.0, levels=[ms.Kinetic(40)], drive=LENGTH),
+        "Loose.cycling to be a scheme",
+    ),
+    "cycling, assumed": (
+        lambda: ms.assumptions(loose({"f1": 1.0}), ms.Start(0.0), t1=1.0, drive=LENGTH),
+        "Loose.cycling to be a scheme",
+    ),
+    "stacked, names": (lambda: ms.Stacked([Loose("huxley")]), "made of numbers"),
+    "stacked, schemes": (
+        lambda: ms.Stacked(
+            [ms.zoo.LinearBridge(0.0, 1.0, 1.0, cycling=c) for c in (ms.Huxley1957(), ms.Zahalak1981())]
+        ),
+        "differing in more than numbers",
+    ),
+    "huxley, endless spacing": (lambda: ms.Huxley1957(spacing=np.inf), "spacing > 0, a finite number"),
+    "duke, endless energy": (lambda: ms.Duke1999(GATP=np.inf), "GATP to be a finite number"),
+    "steps without end": (
+        lambda: run(level=ms.Kinetic(40, dt=1e-12)),
+        "Received dt = 1e-12 and t1 = 1, which ask for 1e",
+    ),
+    "cells": (lambda: run(level=ms.Kinetic(40, sites=50)), "Received 40 in a window of 200 .*say 800 or more"),
+    "nodes": (lambda: run(level=ms.Characteristics(8, sites=50)), "Received 8 in a window of 200"),
+    "share, several": (lambda: run(start=ms.Start(0.0, x=LAW, attached=1.5)), r"in \(0, 1\]. Received 1.5"),
+    "weights": (lambda: run(start=ms.Start(0.0, weights=np.array([1.0]))), "weights belong to given points"),
+    "by": (lambda: Ramp(by=np.inf, duration=1.0), "Ramp expected by to be a finite number"),
+    "no times": (lambda: ms.Polyline(0.0, 1.0), "expected times"),
+    "load": (
+        lambda: run(drive=ms.Protocol([Load(np.array([1.0, 2.0]), duration=0.1)])),
+        r"Expected load at t = 0 to be finite, of shape \(1,\)",
+    ),
+    "dofs": (lambda: run(drive=ms.Protocol([Hold(0.1)], dofs=(3,))), "Protocol.dofs to be different coordinates"),
+    "save": (lambda: run(drive=LENGTH).population(0.033), "Expected a saved time.*pass save="),
     "heads": (lambda: run(tissue=ms.SpringMass(count=0.0)), "positive number of heads"),
     "negative": (lambda: run(Scheme("negative")), "Expected rates ≥ 0 in Scheme.generator"),
     "rows": (lambda: run(Scheme("rows")), "rows of Scheme.generator to sum to zero"),
@@ -109,7 +173,7 @@ MISTAKES = {
         lambda: run(drive=ms.Length(0.0, activation=ms.Polyline([0.0, 1.0], [0.5, -0.5]))),
         "activation from 0 to 1 at every time. Received -0.00",
     ),
-    "activation, step": (lambda: Activate(1.5, duration=1.0), "Activate expected to between 0 and 1"),
+    "activation, step": (lambda: Activate(1.5, duration=1.0), "Activate expected 0 ≤ to ≤ 1"),
     "activation, unsorted": (lambda: ms.Polyline([0.0, 1.0, 0.5], [0.0, 1.0, 0.0]), "times"),
     "activation without cycling": (
         lambda: run(bridge=PLAIN, start=ms.Start(0.0, x=LAW), drive=ms.Protocol([Hold(0.5), Activate(0.5, 0.1)])),
@@ -158,6 +222,52 @@ def test_a_mistake_is_a_sentence(name):
     )
 
 
+WRONG_TYPES = """
+import numpy as np
+import myoscale as ms
+from myoscale.protocol import Activate, Hold, Load, Ramp
+for make in (
+    lambda: ms.Huxley1957(f1="fast"),
+    lambda: ms.Huxley1957(g1=None),
+    lambda: ms.Huxley1957(h=np.array([1.0, 2.0])),
+    lambda: ms.Duke1999(kT="room"),
+    lambda: ms.Duke1999(Gs=None),
+    lambda: ms.Huxley1957(momentum=3),
+    lambda: ms.Kinetic(40, dt="1 ms"),
+    lambda: ms.Kinetic(40, sites="two"),
+    lambda: ms.Protocol("hold"),
+    lambda: ms.Protocol(3),
+    lambda: ms.Protocol([Hold]),
+    lambda: ms.Protocol([ms.Length(0.0)]),
+    lambda: Hold("1 s"),
+    lambda: Ramp(by="far", duration=1.0),
+    lambda: Load("heavy", duration=1.0),
+    lambda: Activate("on", 1.0),
+    lambda: ms.Length(None),
+    lambda: ms.Length("0"),
+    lambda: ms.Length(0.0, activation="full"),
+    lambda: ms.QuasiStatic(load="light"),
+):
+    try:
+        make()
+    except ms.InputError as error:
+        print(error)
+    else:
+        print("nothing")
+sizes = ms.Kinetic(40, dt=np.float64(0.5), sites=np.int64(3)), ms.Kinetic(40, dt=0.5, sites=3)
+assert sizes[0] == sizes[1] and ms.Protocol(Hold(1.0)).steps == (Hold(1.0),)
+"""
+
+
+def test_wrong_types_are_sentences():
+    """In a process without the tests' type hook; NumPy's numbers are numbers, also where a warning would be an error."""
+    out = subprocess.run([sys.executable, "-W", "error", "-c", WRONG_TYPES], capture_output=True, text=True)
+    lines = out.stdout.splitlines()
+    assert out.returncode == 0 and len(lines) == 20, out
+    bad = [line for line in lines if not ("expected" in line and "Received" in line) and "no momentum '3'" not in line]
+    assert not bad, bad
+
+
 HUXLEY = scenario.text(ms.zoo.problem("huxley"))
 IN_FILES = {
     "rate": ("f1 = 0.0433", "f1 = -1.0", "bridge.cycling.*f1 ≥ 0"),
@@ -172,6 +282,22 @@ IN_FILES = {
     "level": ('"kinetic:200"', '"kinetic:200,sites=two"', "sites of level 'kinetic' to be a number"),
     "step": ('"kinetic:200"', '"kinetic:200,dt=0"', "expected dt > 0"),
     "share": ("attached = 0.0", "attached = 0.5", "needs Start.x"),
+    "spacing": ("spacing = 36.0", "spacing = -36.0", "bridge.cycling: Huxley1957 expected spacing > 0"),
+    "cut": ("spacing = 36.0", "spacing = 20.0", "do not vanish there"),
+    "no table": (
+        HUXLEY[HUXLEY.index("[bridge.cycling]") : HUXLEY.index("# Where every")],
+        'cycling = "Huxley1957"\n',
+        "bridge.cycling: expected a table",
+    ),
+    "heads": ("count = 150.0", "count = 0.0", "positive number of heads"),
+    "word": ("f1 = 0.0433", 'f1 = "fast"', "bridge.cycling.f1: expected a number. Received 'fast'"),
+    "activation": ("activation = 1.0", "activation = 1.5", "expected 0 ≤ activation ≤ 1"),
+    "unknown step": ('"Release"', '"Jump"', "no type 'Jump' for drive.steps"),
+    "lacking": ("by = -6.0", "", "lacks 'by'"),
+    "backwards": ("duration = 1.0", "duration = -1.0", "Release expected duration > 0"),
+    "cells": ('"kinetic:200"', '"kinetic:200,sites=500"', "no further apart than the zone of attachment"),
+    "no sites": ('"kinetic:200"', '"kinetic:200,sites=0"', "Kinetic expected sites"),
+    "times": ("save = 201", "save = [0.0, 3.0, 2.0]", "increasing times"),
 }
 
 
@@ -182,6 +308,17 @@ def test_a_mistake_in_a_file_is_its_line(name):
     with pytest.raises(ms.InputError, match=said) as caught:
         scenario.parse(HUXLEY.replace(old, new, 1))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize("name", ["rate", "activation", "unknown step"])
+def test_the_shell_says_it_and_ends_with_2(command, name, tmp_path, capsys):
+    old, new, said = IN_FILES[name]
+    (tmp_path / "mine.toml").write_text(HUXLEY.replace(old, new, 1))
+    with pytest.raises(SystemExit) as ended:
+        app([command, str(tmp_path / "mine.toml")])
+    printed = capsys.readouterr()
+    assert ended.value.code == 2 and not printed.out and printed.err.count("\n") == 1 and re.search(said, printed.err)
 
 
 def test_units_and_levels_are_read():

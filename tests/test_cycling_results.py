@@ -1,7 +1,7 @@
 """What results show of bridges that attach and detach: populations, stiffness, files, resumed runs, comparisons, pictures.
 
 Load-bearing: `test_populations_are_the_profile_of_1957` (the closed form of steady shortening, read off the cells that are shown) and
-`test_killed_and_resumed` (the same bits). Two half-sarcomeres in a row, so that nothing is right for one point alone.
+`test_killed_and_resumed` (the same bits). One half-sarcomere that shortens.
 """
 
 import dataclasses

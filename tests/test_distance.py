@@ -14,7 +14,8 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtr, ndtri
 from scipy.stats import wasserstein_distance
 
-from myoscale.study.distance import Gaussian, Grid, Points, Table, TooManyPoints, cdf, coarsen, wasserstein
+from myoscale.study.distance import TooManyPoints, cdf, coarsen, wasserstein
+from myoscale.study.mass import Gaussian, Grid, Points, Table
 
 NORMAL = Gaussian(0.0, 1.0)
 
@@ -159,7 +160,7 @@ def test_three_crossings_inside_one_cell_are_found():
     "measure", [Gaussian(0.3, 1.7), tabulate(truncated_normal, -1, 2, 5)], ids=["gaussian", "table"]
 )
 def test_derivatives_that_locate_the_crossings_are_derivatives(measure):
-    curve, x, d = measure._curve(), np.linspace(-0.95, 1.93, 37), 1e-5
+    curve, x, d = measure.curve(), np.linspace(-0.95, 1.93, 37), 1e-5
     i = np.searchsorted(curve.breaks, x, "right")
     for upper in (False, True):
         for k in (1, 2, 3):

@@ -9,7 +9,8 @@ import pytest
 from scipy import optimize
 
 import myoscale as ms
-from myoscale.study.distance import Table, wasserstein
+from myoscale.study.distance import wasserstein
+from myoscale.study.mass import Table
 
 
 class Bent(ms.AbstractBridge):

@@ -258,7 +258,7 @@ def run_with(drive, **options):
 def check_cycling(drive, t1=2.0):
     model = ms.Model(MODEL.tissue, zoo.LinearBridge(1.0, 1.0, 1.0, cycling=ms.Huxley1957()))
     with jax.enable_x64(True):
-        return check(Scenario(model, ms.MomentClosure(), START, t1, drive, 3, 1e-8, 0))
+        return check(Scenario(model, ms.MomentClosure(), ms.Start(0.0), t1, drive, 3, 1e-8, 0))
 
 
 FAR = ms.Polyline([0.0, 1.0, 2.0], [0.0, 1.5, 0.0])
@@ -267,8 +267,8 @@ MISTAKES = {
     "no duration": (lambda: Hold(0.0), "Hold expected duration > 0"),
     "endless": (lambda: Ramp(0.1, np.inf), "Ramp expected duration > 0, finite"),
     "nowhere": (lambda: Release(np.nan, 1.0), "Release expected by to be a finite number"),
-    "too active": (lambda: Activate(1.2, 1.0), "Activate expected to between 0 and 1"),
-    "too active at first": (lambda: ms.Protocol([Hold(1.0)], activation=-0.1), "Protocol expected activation between"),
+    "too active": (lambda: Activate(1.2, 1.0), "Activate expected 0 ≤ to ≤ 1"),
+    "too active at first": (lambda: ms.Protocol([Hold(1.0)], activation=-0.1), "Protocol expected 0 ≤ activation ≤ 1"),
     "other coordinates": (lambda: run_with(ms.Protocol([Hold(1.0)], dofs=(1,))), "Protocol.dofs to be different"),
     "by of the wrong size": (
         lambda: run_with(ms.Protocol([Hold(1.0), Ramp(np.ones(2), 1.0)])),

@@ -31,7 +31,8 @@ _HOMES = {
         "Zahalak1981",
         "generator_of",
     ),
-    "solution": ("Snapshot", "Solution", "load"),
+    "snapshot": ("Snapshot",),
+    "solution": ("Solution", "load"),
     "render": ("figure", "report", "save_figure"),
     "run": ("Batch", "batch", "solve"),
     "study": ("Assumptions", "Study", "assumptions", "cite", "cited", "compare"),
@@ -97,7 +98,8 @@ if TYPE_CHECKING:
     from .protocol import Protocol
     from .render import figure, report, save_figure
     from .run import Batch, batch, solve
-    from .solution import Snapshot, Solution, load
+    from .snapshot import Snapshot
+    from .solution import Solution, load
     from .study import Assumptions, Study, assumptions, cite, cited, compare
     from .tissue import (
         ChainTissue,

@@ -55,6 +55,8 @@ def hold(folder: str | Path, identity: dict[str, Any]) -> Iterator["Checkpoint"]
 
     **Raises:** `InputError` if another process is at work there, it holds another scenario, or nothing can be written.
     """
+    if not isinstance(folder, str | Path):
+        raise InputError(f"Expected resume to be a folder, its path as a text for instance. Received {folder!r:.80}.")
     folder = store.writable(Path(folder) / "run.json").parent
     lock = filelock.FileLock(folder / "lock")
     try:

@@ -124,6 +124,7 @@ ZAHALAK_1981 = Citation(
     title="A distribution-moment approximation for kinetic theories of muscular contraction",
     journal="Mathematical Biosciences",
     volume="55",
+    number="1--2",
     pages="89--114",
     year="1981",
     doi="10.1016/0025-5564(81)90014-6",

@@ -170,11 +170,31 @@ def rates(function: TimeFunction | None, t: Array, size: int) -> tuple[Array, Ar
     return value(t), velocity, acceleration
 
 
+def check_function(owner: eqx.Module, name: str) -> None:
+    """Raise `InputError` unless a field is a function of time or a constant."""
+    value = getattr(owner, name)
+    if callable(value) or is_traced(value):
+        return
+    try:
+        good = np.asarray(value).dtype.kind in "iuf"
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(
+            f"{type(owner).__name__} expected {name} to be a number, an array of numbers or a function of time. Received {value!r:.80}."
+        )
+
+
 class AbstractDrive(eqx.Module):
     """How the tissue is driven."""
 
     load: eqx.AbstractVar[TimeFunction | None]  # ℓ(t)
     activation: eqx.AbstractVar[TimeFunction]  # r(t)
+
+    def __check_init__(self):
+        if self.load is not None:
+            check_function(self, "load")
+        check_function(self, "activation")
 
 
 def _activation() -> Any:
@@ -200,6 +220,9 @@ class Length(AbstractDrive):
     dofs: tuple[int, ...] | None = parameter("which coordinates; all if left out", static=True, default=None)
     load: TimeFunction | None = parameter("ℓ(t), external force on the others", "energy/coordinate", default=None)
     activation: TimeFunction = _activation()
+
+    def __check_init__(self):
+        check_function(self, "y")
 
     def indices(self, ny: int) -> tuple[int, ...]:
         """The prescribed coordinates."""

@@ -9,8 +9,9 @@ load. Nothing here integrates; `legs` is all that a run needs to know.
 
 import abc
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from . import drive
 from .drive import AbstractDrive, Free, Length, Line, QuasiStatic, TimeFunction
 from .errors import InputError
 from .fields import parameter
-from .types import Array, ArrayLike, Float, Scalar, as_float, is_traced
+from .types import Array, ArrayLike, Float, Scalar, as_float, as_number, is_traced
 
 __all__ = ["Activate", "Hold", "Load", "Ramp", "Release"]
 
@@ -35,20 +36,28 @@ class Leg(NamedTuple):
     drive: Callable[[Array], AbstractDrive]
 
 
+def _change(value: Any) -> Array:
+    """A change of length, as given; NaN for what is no number, which the check after it names."""
+    try:
+        return as_float(value)
+    except (TypeError, ValueError):
+        return np.asarray(np.nan)
+
+
 def _finite(step: "AbstractStep", name: str) -> None:
     """Raise `InputError` unless a change of length is one."""
     value = getattr(step, name)
     if not is_traced(value) and not (np.ndim(value) <= 1 and np.isfinite(value).all()):
         raise InputError(
-            f"{type(step).__name__} expected {name} to be a finite number, or one a coordinate. Received {value}."
+            f"{type(step).__name__} expected {name} to be a finite number, or one a coordinate. Received another."
         )
 
 
 def _fraction(owner: eqx.Module, name: str) -> None:
     """Raise `InputError` unless an activation is one."""
     value = getattr(owner, name)
-    if not is_traced(value) and not 0 <= value <= 1:
-        raise InputError(f"{type(owner).__name__} expected {name} between 0 and 1. Received {value!r}.")
+    if not is_traced(value) and not 0 <= as_number(value) <= 1:
+        raise InputError(f"{type(owner).__name__} expected 0 ≤ {name} ≤ 1. Received {value!r:.80}.")
 
 
 class AbstractStep(eqx.Module):
@@ -57,8 +66,8 @@ class AbstractStep(eqx.Module):
     duration: eqx.AbstractVar[Scalar]
 
     def __check_init__(self):
-        if not is_traced(self.duration) and not (np.isfinite(self.duration) and self.duration > 0):
-            raise InputError(f"{type(self).__name__} expected duration > 0, finite. Received {self.duration!r}.")
+        if not is_traced(self.duration) and not 0 < as_number(self.duration) < math.inf:
+            raise InputError(f"{type(self).__name__} expected duration > 0, finite. Received {self.duration!r:.80}.")
 
 
 class AbstractControl(AbstractStep):
@@ -108,7 +117,7 @@ class Ramp(AbstractMove):
     **Raises:** `InputError` unless duration > 0 and `by` is finite.
     """
 
-    by: Float[Array, "..."] | Scalar = parameter("change of length", "coordinate", converter=as_float)
+    by: Float[Array, "..."] | Scalar = parameter("change of length", "coordinate", converter=_change)
     duration: Scalar = parameter("how long it takes", "time")
 
     def __check_init__(self):
@@ -125,7 +134,7 @@ class Release(AbstractMove):
     **Raises:** `InputError` unless duration > 0 and `by` is finite.
     """
 
-    by: Float[Array, "..."] | Scalar = parameter("change of length", "coordinate", converter=as_float)
+    by: Float[Array, "..."] | Scalar = parameter("change of length", "coordinate", converter=_change)
     duration: Scalar = parameter("how long it takes", "time")
 
     def __check_init__(self):
@@ -149,6 +158,9 @@ class Load(AbstractControl):
     duration: Scalar = parameter("how long it takes", "time")
     slow: bool = parameter("whether inertia is left out", static=True, default=False)
 
+    def __check_init__(self):
+        drive.check_function(self, "load")
+
     def drive(self, begin, dofs, activation, y):
         """A load."""
         return (QuasiStatic if self.slow else Free)(load=self.load, activation=activation)
@@ -167,17 +179,22 @@ class Activate(AbstractStep):
         _fraction(self, "to")
 
 
+def _listed(steps: Any) -> tuple[Any, ...]:
+    """A tuple of what is listed; of what is no list, the check after it says so."""
+    return tuple(steps) if isinstance(steps, Iterable) and not isinstance(steps, str) else (steps,)
+
+
 class Protocol(AbstractDrive):
     """Steps one after the other. Before the first the length is held at the start's; after the last, what it left goes on: a hold, or a load.
 
-    **Arguments:** `steps`, of `ms.protocol`: `Hold`, `Ramp`, `Release`, `Load`, `Activate`; `dofs`, the coordinates under length control, all
+    **Arguments:** `steps`, a list or one alone, of `ms.protocol`: `Hold`, `Ramp`, `Release`, `Load`, `Activate`; `dofs`, the coordinates under length control, all
     if left out (the end of a chain: `dofs=(-1,)`); `activation`, what it is before the first `Activate`. Steps that begin after the end of the
     run are not reached.
 
     **Raises:** `InputError` unless there is a step and activation is in [0, 1].
     """
 
-    steps: tuple[AbstractStep, ...] = parameter("what is done, in this order", converter=tuple)
+    steps: tuple[AbstractStep, ...] = parameter("what is done, in this order", converter=_listed)
     dofs: tuple[int, ...] | None = parameter(
         "coordinates under length control; all if left out", static=True, default=None
     )

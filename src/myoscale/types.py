@@ -5,15 +5,28 @@ entry point runs inside JAX's own *scoped* switch (`float64`): nobody's configur
 """
 
 import functools
+import math
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import ArrayLike, Float, Int, PyTree
 
-__all__ = ["Array", "ArrayLike", "Float", "Int", "PyTree", "Scalar", "as_float", "concrete", "float64", "is_traced"]
+__all__ = [
+    "Array",
+    "ArrayLike",
+    "Float",
+    "Int",
+    "PyTree",
+    "Scalar",
+    "as_float",
+    "as_number",
+    "concrete",
+    "float64",
+    "is_traced",
+]
 
 Array = jax.Array | np.ndarray  # models are written down in NumPy, computed in JAX
 Scalar = float | Float[Array, ""]
@@ -41,6 +54,14 @@ def is_traced(tree: PyTree) -> bool:
 def as_float(value: ArrayLike) -> Array:
     """A float64 NumPy array (JAX's own constructor would round to float32 outside `float64`); tracers unchanged."""
     return value if isinstance(value, Tracer) else np.asarray(value, np.float64)
+
+
+def as_number(value: Any) -> float:
+    """A plain number, for checks: NaN, with which no comparison holds, for what is none."""
+    try:
+        return math.nan if isinstance(value, str) or np.ndim(value) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def concrete(tree: PyTree) -> PyTree:

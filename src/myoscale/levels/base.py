@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from .. import macro
 from ..citations import Citation
@@ -55,6 +56,13 @@ def begin_cycling(
     share = jnp.asarray(start.attached, float)
     point = lambda bridge, q, *keys: population.start(bridge, q, law, share, *keys)
     return population, macro.over_points(model, point, q, *keys)
+
+
+def plain(value: Any) -> Any:
+    """NumPy's numbers as Python's: what is static must be hashable."""
+    return (
+        value.item() if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim) else value
+    )
 
 
 def check_steps(level: Any) -> None:

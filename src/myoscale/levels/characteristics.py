@@ -19,7 +19,9 @@ from .base import (
     need_law,
     need_memory,
     periods_and_span,
+    plain,
 )
+from .steps import need_cells
 
 _MOST = 10_000  # nodes an axis
 _ORDER = 4  # nodes in a panel, for cycling bridges
@@ -37,8 +39,8 @@ class Characteristics(AbstractPointLevel):
     name: ClassVar[str] = "characteristics"
 
     nodes: int = eqx.field(static=True)
-    sites: float | int | None = eqx.field(static=True, default=None)
-    dt: float | None = eqx.field(static=True, default=None)
+    sites: float | int | None = eqx.field(static=True, default=None, converter=plain)
+    dt: float | None = eqx.field(static=True, default=None, converter=plain)
 
     def __check_init__(self):
         if not isinstance(self.nodes, int | np.integer) or isinstance(self.nodes, bool) or self.nodes < 2:
@@ -58,8 +60,9 @@ class Characteristics(AbstractPointLevel):
         return (PLUNDER_SIMEON_2023, *GAUSS_RULES)
 
     def check_cycling(self, start, scheme):
-        """Memory for the nodes."""
+        """Memory for the nodes, and nodes for the zone of attachment."""
         need_memory(self, 40.0 * self.nodes)
+        need_cells(self, scheme, int(self.nodes))
 
     def check(self, start):
         """Nodes need a law, and as many as its rule can have."""

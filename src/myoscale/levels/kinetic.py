@@ -12,7 +12,17 @@ from ..errors import InputError
 from ..model import scheme_of
 from ..population import Density, Sites
 from ..types import Scalar, float64
-from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_law, need_memory, periods_and_span
+from .base import (
+    AbstractLevel,
+    begin_cycling,
+    check_steps,
+    cycling_label,
+    need_law,
+    need_memory,
+    periods_and_span,
+    plain,
+)
+from .steps import need_cells
 
 OUTSIDE = 1e-6  # greatest share of the law that a window may leave out
 
@@ -33,8 +43,8 @@ class Kinetic(AbstractLevel):
 
     cells: int = eqx.field(static=True)
     window: Scalar = 7.0
-    sites: float | int | None = eqx.field(static=True, default=None)
-    dt: float | None = eqx.field(static=True, default=None)
+    sites: float | int | None = eqx.field(static=True, default=None, converter=plain)
+    dt: float | None = eqx.field(static=True, default=None, converter=plain)
 
     def __check_init__(self):
         if not isinstance(self.cells, int | np.integer) or isinstance(self.cells, bool) or self.cells < 8:
@@ -62,8 +72,9 @@ class Kinetic(AbstractLevel):
         return (PLUNDER_SIMEON_2020, PLUNDER_SIMEON_2023, SURESH_HUYNH_1997, *across)
 
     def check_cycling(self, start, scheme):
-        """Memory for the cells."""
+        """Memory for the cells, and cells for the zone of attachment."""
         need_memory(self, 40.0 * self.cells)
+        need_cells(self, scheme, int(self.cells))
 
     def check(self, start):
         """A law in one or two dimensions that the window holds and the cells can resolve."""

@@ -11,7 +11,7 @@ from ..citations import GAUSS_RULES
 from ..errors import InputError
 from ..model import AbstractLaw, Availability, scheme_of
 from ..population import Distribution, Measure, Moments
-from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_memory
+from .base import AbstractLevel, begin_cycling, check_steps, cycling_label, need_memory, plain
 
 _MOST = 1_000  # nodes an axis
 
@@ -29,7 +29,7 @@ class MomentClosure(AbstractLevel):
     name: ClassVar[str] = "moments"
 
     nodes: int = eqx.field(static=True, default=16)
-    dt: float | None = eqx.field(static=True, default=None)
+    dt: float | None = eqx.field(static=True, default=None, converter=plain)
     watch: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self):

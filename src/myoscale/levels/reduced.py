@@ -13,7 +13,7 @@ from ..citations import PLUNDER_SIMEON_2023, ROSENBLATT_1952, SOBOL_POINTS
 from ..errors import InputError, nearest
 from ..model import AbstractLaw, scheme_of
 from ..population import Heads
-from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_memory
+from .base import AbstractPointLevel, begin_cycling, begin_points, check_steps, cycling_label, need_memory, plain
 
 
 class Sampling(enum.StrEnum):
@@ -37,7 +37,7 @@ class Reduced(AbstractPointLevel):
 
     n: int | None = eqx.field(static=True, default=None)
     sampling: Sampling = eqx.field(static=True, default=Sampling.RANDOM)
-    dt: float | None = eqx.field(static=True, default=None)
+    dt: float | None = eqx.field(static=True, default=None, converter=plain)
 
     def __init__(self, n: int | None = None, sampling: Sampling | str = Sampling.RANDOM, dt: float | None = None):
         if n is not None and (not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1):

@@ -14,6 +14,7 @@ from ..types import Array, is_traced
 _REACH = 16.0  # widths of the zone of attachment that a window holds
 _SHARE = 0.1  # of the time in which the fastest transition near the zone happens
 _LONGEST = 0.5  # of it, for steps that the user chose
+_MOST = 10**9  # steps in a run: days of computing
 
 
 def complete(level: Any, model: Model) -> Any:
@@ -36,6 +37,19 @@ def reach(scheme: AbstractCycling) -> float:
     low, high = (np.asarray(end, float) for end in scheme.zone)
     sites = np.max(_REACH * (high - low) / np.asarray(scheme.spacing, float))
     return float(sites if sites < 1 else min(np.ceil(sites), 64))
+
+
+def need_cells(level: Any, scheme: AbstractCycling, size: int) -> None:
+    """Raise `InputError` if so many cells or nodes in the window cannot tell the zone of attachment from the rest of it."""
+    if is_traced((scheme.zone, scheme.spacing)):
+        return
+    window = np.max((level.sites or reach(scheme)) * np.asarray(scheme.spacing, float))
+    zone = np.min(np.asarray(scheme.zone[1], float) - np.asarray(scheme.zone[0], float))
+    if size * zone < window * (1 - 1e-9):
+        raise InputError(
+            f"Expected cells or nodes no further apart than the zone of attachment is wide, {zone:g}. Received {size} in a window of {window:g} "
+            f"({level.label}): say {int(np.ceil(4 * window / zone))} or more, or a smaller number of sites."
+        )
 
 
 def fastest(model: Model) -> Array:
@@ -64,4 +78,11 @@ def divided(level: Any, rate: float, times: np.ndarray) -> int:
     gap = float(np.max(np.diff(times)))
     longest = _LONGEST / rate if rate > 0 else gap
     chosen = _SHARE / rate if rate > 0 and level.dt is None else level.dt or gap
-    return max(1, int(np.ceil(gap / min(chosen, longest) - 1e-9)))
+    count = max(1, int(np.ceil(gap / min(chosen, longest) - 1e-9)))
+    if count * len(times) > _MOST:
+        given = f"dt = {level.dt:g}" if level.dt is not None else f"a fastest rate of {rate:.3g}"
+        raise InputError(
+            f"Expected a run of {_MOST:.0g} steps at most. Received {given} and t1 = {float(times[-1]):g}, which ask for "
+            f"{count * len(times):.1g} ({level.label}): choose a longer dt, slower rates or a shorter run."
+        )
+    return count

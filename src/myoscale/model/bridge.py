@@ -53,7 +53,14 @@ class AbstractBridge(eqx.Module):
 
 
 def _stack(leaves):
-    return jnp.stack(leaves) if is_traced(leaves) else np.stack([np.asarray(leaf, np.float64) for leaf in leaves])
+    if is_traced(leaves):
+        return jnp.stack(leaves)
+    try:
+        return np.stack([np.asarray(leaf, np.float64) for leaf in leaves])
+    except (TypeError, ValueError):
+        raise InputError(
+            f"Stacked expected bridges made of numbers, and of arrays of the same shape. Received {list(leaves)!r:.80}."
+        ) from None
 
 
 class Stacked(eqx.Module):
@@ -69,7 +76,12 @@ class Stacked(eqx.Module):
         bridges = list(bridges)
         if not bridges or any(jax.tree.structure(b) != jax.tree.structure(bridges[0]) for b in bridges):
             kinds = sorted({type(b).__name__ for b in bridges}) or ["nothing"]
-            raise InputError(f"Stacked expected bridges of one kind, one for each point. Received {', '.join(kinds)}.")
+            unlike = (
+                ", differing in more than numbers (schemes, choices or sizes)" if bridges and len(kinds) == 1 else ""
+            )
+            raise InputError(
+                f"Stacked expected bridges of one kind, one for each point. Received {', '.join(kinds)}{unlike}."
+            )
         self.each = jax.tree.map(lambda *leaves: _stack(leaves), *bridges)
         self.points = len(bridges)
 

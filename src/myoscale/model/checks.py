@@ -22,6 +22,7 @@ def check_model(model: Any, start: Any) -> None:
     _kind(model.tissue, AbstractTissue, "Model.tissue")
     _kind(model.bridge, AbstractBridge | Stacked, "Model.bridge")
     _kind(start, Start, "the start")
+    cycles = scheme_of(model.bridge) is not None  # before its numbers are looked at
     _numbers(model, type(model).__name__)
     _numbers(start, "Start")
     if is_traced((model, start)):
@@ -30,7 +31,7 @@ def check_model(model: Any, start: Any) -> None:
     y, v = _vector(start.y, ny, "Start.y"), _vector(start.v, ny, "Start.v")
     del v
     points = np.shape(jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)))[0]
-    if scheme_of(model.bridge) is None:
+    if not cycles:
         _points(start, points)
     _bridge(model, start, y, points)
 

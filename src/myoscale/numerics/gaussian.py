@@ -17,14 +17,25 @@ from ..types import Array
 _FAR = 12.0  # standard deviations beyond which a Gaussian is zero
 _CUTS = (-8.5, -3.0, 0.0, 3.0, 8.5)  # in standard deviations, between which Gauss's rule is accurate to 1e-11
 _ORDER = 12
+_PANELS = 8  # between the first and the last breakpoint, of rates that are no polynomials: they change within a fraction of the zone
 
 Rate = Callable[[Array], Array]  # at points (K,), rates (K, S, S)
 
 
 def interval_moments(rate: Rate, cuts: tuple, degree: int | None) -> Array:
     """∫x^λ R dx, λ = 0, 1, 2, from the first to the last of increasing cuts, (3, S, S)."""
-    x, w = _rule(jnp.stack([jnp.asarray(cut, float) for cut in cuts]), _ORDER if degree is None else (degree + 4) // 2)
+    edges = jnp.stack([jnp.asarray(cut, float) for cut in cuts])
+    x, w = _rule(_finer(edges), _ORDER) if degree is None else _rule(edges, (degree + 4) // 2)
     return jnp.einsum("k,kl,kij->lij", w, x[:, None] ** jnp.arange(3)[None], rate(x))
+
+
+def _finer(edges: Array) -> Array:
+    """Increasing edges, with others evenly between each two; one edge or none as it is."""
+    if edges.size < 2:
+        return edges
+    parts = -(-_PANELS // (edges.size - 1))
+    between = edges[:-1, None] + (edges[1:] - edges[:-1])[:, None] * (jnp.arange(parts) / parts)[None]
+    return jnp.append(between.ravel(), edges[-1])
 
 
 def _rule(edges: Array, order: int) -> tuple[Array, Array]:
@@ -35,12 +46,16 @@ def _rule(edges: Array, order: int) -> tuple[Array, Array]:
 
 
 class Pieces:
-    """A rate given by a polynomial on each piece between breakpoints, ends included; of no `degree`, by itself."""
+    """A rate given by a polynomial on each piece between breakpoints, ends included; of no `degree`, by itself.
+
+    Fewer than two breakpoints give no length to scale polynomials with: Gauss's rule, exact for them as well, takes over.
+    """
 
     def __init__(self, rate: Rate, breakpoints: tuple, degree: int | None):
-        self.rate, self.degree = rate, degree
-        self.breaks = jnp.stack([jnp.asarray(b, float) for b in breakpoints])
-        if degree is None:
+        self.rate, self.degree = rate, degree if len(breakpoints) > 1 else None
+        self.breaks = jnp.array([jnp.asarray(b, float) for b in breakpoints], float)
+        if self.degree is None or degree is None:
+            self.breaks = _finer(self.breaks)
             return
         width = self.breaks[-1] - self.breaks[0]
         edges = jnp.concatenate([self.breaks[:1] - 2 * width, self.breaks, self.breaks[-1:] + 2 * width])

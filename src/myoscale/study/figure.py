@@ -18,7 +18,7 @@ from .. import draw
 from ..errors import InputError
 from ..model import scheme_at
 from ..model.cycling import rate_curves, rate_limit
-from .distance import Gaussian, Grid, Measure, Points, Table
+from .mass import Gaussian, Grid, Measure, Points, Table
 
 _SIZE, _DPI = (14.0, 8.6), 150  # inches
 _CYCLING = 12.2  # its height where bridges attach and detach

@@ -20,9 +20,11 @@ from ..errors import InputError
 from ..levels import Characteristics
 from ..model import AbstractLaw
 from ..population.ensemble import Particles
-from ..solution import Snapshot, Solution
+from ..snapshot import Snapshot
+from ..solution import Solution
 from ..types import Array, float64
-from .distance import Gaussian, Grid, Measure, Nothing, Points, Table, coarsen, wasserstein
+from .distance import coarsen, wasserstein
+from .mass import Gaussian, Grid, Measure, Nothing, Points, Table
 
 _EDGES = 1998  # and two for the ends of the law's window: solutions follow 2000 bridges one by one
 _TAIL = 6.5  # the outermost quantiles, as those of a normal law

@@ -15,7 +15,7 @@ from ..draw.labels import labels
 from ..errors import InputError
 from ..solution import Solution
 from ..types import Array
-from .distance import Measure
+from .mass import Measure
 from .text import study_text
 
 _BROKEN = 1e-3

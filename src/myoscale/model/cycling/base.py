@@ -125,8 +125,19 @@ def transitions(scheme: AbstractCycling, x: Array) -> dict[tuple[int, int], Arra
 
 
 def scheme_of(bridge) -> AbstractCycling | None:
-    """The scheme of a bridge or of stacked bridges, None if they do not cycle."""
-    return getattr(getattr(bridge, "each", bridge), "cycling", None)
+    """The scheme of a bridge or of stacked bridges, None if they do not cycle.
+
+    **Raises:** `InputError` where the field `cycling` holds anything else: whoever asks first, the user hears of it.
+    """
+    bridge = getattr(bridge, "each", bridge)
+    scheme = getattr(bridge, "cycling", None)
+    if scheme is not None and not isinstance(scheme, AbstractCycling):
+        hint = ": make an instance of it, with brackets" if isinstance(scheme, type) else ""
+        raise InputError(
+            f"Expected {type(bridge).__name__}.cycling to be a scheme (an AbstractCycling, Huxley1957() for instance) or None. "
+            f"Received {scheme!r:.80}{hint}."
+        )
+    return scheme
 
 
 def scheme_at(bridge, point: int) -> AbstractCycling:

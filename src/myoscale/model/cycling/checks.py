@@ -19,10 +19,6 @@ _ALIKE = 1e-9  # of Φ at different extensions
 def check_cycling(bridge: Any, start: Any, flow: Any) -> None:
     """Raise `InputError` unless a bridge can cycle and the start fits it; `flow(x)` is Φ at one extension x (1,)."""
     scheme, name = bridge.cycling, type(bridge.cycling).__name__
-    if not isinstance(scheme, AbstractCycling):
-        raise InputError(
-            f"Expected {type(bridge).__name__}.cycling to be a scheme, Huxley1957() for instance. Received {scheme!r:.60}."
-        )
     try:
         phi = np.stack([np.asarray(flow(jnp.array([x]))) for x in (-1.0, 0.3, 2.0)])
     except (TypeError, ValueError, IndexError):
@@ -93,7 +89,15 @@ def _where(x, wrong) -> float:
 
 
 def _check_start(scheme: AbstractCycling, start: Any) -> None:
+    if np.shape(start.attached):
+        raise InputError(
+            f"Expected Start.attached to be one number, the share at every point. Received shape {np.shape(start.attached)}."
+        )
     share = float(start.attached)
+    if start.weights is not None:
+        raise InputError(
+            "Start.weights belong to given points, which cycling bridges do not have. Received weights: leave them out."
+        )
     if start.x is None:
         if share:
             raise InputError(f"Start.attached = {share:g} needs Start.x, the law of what is attached. Received none.")

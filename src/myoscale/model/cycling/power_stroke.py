@@ -5,6 +5,7 @@ R₀₁/R₁₀ = e^{−E₁/k_T}, R₁₂/R₂₁ = e^{(E₁−E₂)/k_T}, R₂
 ATP alone. Without it (G_ATP = 0) no work can be had and free energy falls.
 """
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 from ...citations import DUKE_1999
 from ...errors import InputError
 from ...fields import parameter
-from ...types import Scalar, is_traced
+from ...types import Scalar, as_number, is_traced
 from .base import AVAILABILITY, MOMENTUM, AbstractCycling, Availability, Momentum, generator_of
 from .two_state import check_positive, check_rates, check_zone
 
@@ -52,8 +53,12 @@ class Duke1999(AbstractCycling):
     def __check_init__(self):
         check_positive(self, "spacing", "stiffness", "stroke", "kT", "k_d", "k_a")
         check_rates(self, "k_on", "k_s")
-        if not is_traced(self.delta) and not self.delta >= 0:
-            raise InputError(f"Duke1999 expected delta ≥ 0. Received {self.delta!r}.")
+        if not is_traced(self.delta) and not 0 <= as_number(self.delta) < math.inf:
+            raise InputError(f"Duke1999 expected delta ≥ 0, a finite number. Received {self.delta!r:.80}.")
+        for name in ("G1", "Gs", "GATP"):
+            value = getattr(self, name)
+            if not is_traced(value) and not math.isfinite(as_number(value)):
+                raise InputError(f"Duke1999 expected {name} to be a finite number. Received {value!r:.80}.")
         check_zone(self)
 
     @property

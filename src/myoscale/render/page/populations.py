@@ -20,7 +20,7 @@ from ...model import AbstractLaw, scheme_at
 from ...model.cycling import rate_curves, rate_limit
 from ...population.ensemble import Particles
 from ...solution import Solution
-from ...study.distance import Table
+from ...study.mass import Table
 from ...study.measures import pushforward
 from ...types import Array, float64
 from .numbers import FEW_DIGITS, even, plain
