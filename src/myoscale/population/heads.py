@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..model import AbstractLaw, Availability
-from ..numerics.hazards import box_mean, jumps
+from ..numerics.hazards import box_mean
+from ..numerics.jumping import jumps
 from ..types import Array, Float, Int
 from .cycling import AbstractCyclingPopulation, Flux, atp_matrix, period
 from .kept import Attached
@@ -79,9 +80,11 @@ class Heads(AbstractCyclingPopulation):
         path = jnp.maximum(jnp.abs(self.velocity(bridge, z, q, u)) * dt, 1e-9 * spacing)
         allowed = jnp.ones((scheme.states, scheme.states)) - jnp.eye(scheme.states)
         allowed = jnp.asarray(allowed).at[:first, first:].multiply(r)
-        mean = lambda x: (
-            box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints) * allowed[None]
-        )
+
+        def mean(x):
+            rate = box_mean(jax.vmap(scheme.generator), x - path / 2, x + path / 2, scheme.breakpoints)
+            return jax.lax.optimization_barrier(rate * allowed[None])  # or it is computed once for each use
+
         pool = scheme.availability is Availability.POOL
         edges = jnp.linspace(*map(jnp.asarray, scheme.zone), _BINS + 1)
         table = box_mean(jax.vmap(scheme.generator), edges[:-1], edges[1:], scheme.breakpoints)[:, :first, first:]
