@@ -152,6 +152,8 @@ def test_a_study_says_it_as_text_json_and_data(study):
     head = text.splitlines()[0]
     assert "max|Δf|" in head and "max|Δa|" in head and "max|Δy|" not in head and "residual" not in head
     assert max(map(len, text.splitlines())) <= 110
+    narrow = study.text(80)
+    assert max(map(len, narrow.splitlines())) <= 80 and "max|Δf|" in narrow and "characteristics:480,sites=1" in narrow
     assert [row["error_force"] for row in rows] == [row.error_force for row in study.rows]
     assert data["cycling_attached"].shape == (3, 9, 1) and data["errors_attached"].shape == (3, 9)
     np.testing.assert_array_equal(data["error_attached"], [row.error_attached for row in study.rows])
