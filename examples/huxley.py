@@ -56,7 +56,9 @@ curve.axhline(0, color="#d0d0d0", linewidth=0.8)
 curve.axvline(0, color="#d0d0d0", linewidth=0.8)
 curve.plot(v, force(v), color=blue)
 shortening = v[v >= 0]
-curve.plot(shortening, (1 - shortening / 4) / (1 + shortening), color="#303030", linestyle=(0, (4, 3)), linewidth=1.1, zorder=3)
+curve.plot(
+    shortening, (1 - shortening / 4) / (1 + shortening), color="#303030", linestyle=(0, (4, 3)), linewidth=1.1, zorder=3
+)
 curve.plot(velocities, measured, "o", color=blue, markersize=4.5, markerfacecolor="white", markeredgewidth=1.4)
 curve.annotate("Huxley: line closed form,\ncircles computed", (0.3, 0.72), (0.9, 1.75), color=blue, arrowprops={"arrowstyle": "-", "color": blue, "lw": 0.8})  # fmt: skip
 curve.annotate("Hill, a/P₀ = ¼", (1.5, 0.245), (2.0, 0.8), color="#707070", arrowprops={"arrowstyle": "-", "color": grey, "lw": 0.8})  # fmt: skip

@@ -9,7 +9,6 @@ import numpy as np
 from ...types import Array, float64
 from .base import AbstractCycling
 
-
 _SEEN = 0.01  # of an axis of rates: what stays below lies on its ground
 
 
