@@ -133,7 +133,7 @@ def _keys() -> str:
     from inspect import Parameter, getdoc
 
     from myoscale.drive import AbstractDrive, AbstractSignal
-    from myoscale.model import AbstractBridge, AbstractLaw, AbstractTissue, Start
+    from myoscale.model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractTissue, Start
     from myoscale.protocol import AbstractStep
     from myoscale.scenario import Catalogue
     from myoscale.scenario.schema import parameters
@@ -144,6 +144,7 @@ def _keys() -> str:
         "[tissue]": catalogue.names[AbstractTissue],
         "tissue.local, for LumpedTissue": catalogue.names[AbstractKinematics],
         "[bridge]": catalogue.names[AbstractBridge],
+        "[bridge.cycling]": catalogue.names[AbstractCycling],
         "[start]": {"": Start},
         "[start.x]": catalogue.names[AbstractLaw],
         "[drive]": catalogue.names[AbstractDrive],

@@ -280,6 +280,8 @@ def test_table_is_narrow_and_complete(study):
     long = dataclasses.replace(study["reduced:20"], label="reduced:" + "9" * 60, message="word " * 60, drift=0.5)
     text = str(dataclasses.replace(study, rows=[*study.rows, long]))
     assert max(map(len, text.splitlines())) <= 110
+    narrow = study.text(80)
+    assert max(map(len, narrow.splitlines())) <= 80 and "max|Δy|" in narrow and "run s" in narrow
     assert all(sum(line.startswith(row.label + " ") for line in text.splitlines()) == 1 for row in study.rows)
     assert "do not trust" in text and "do not trust" not in str(study)
     assert f"{study['reduced:20'].error_y:.1e}" in text and "of the amplitude" in text

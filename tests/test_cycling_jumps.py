@@ -91,7 +91,9 @@ def test_steady_force_of_many_heads(ratio, distance):
         drive=Length(Line(0.0, u, 0.0)),
         save=2,
     )
-    profile = oracle.steady(oracle.huxley(F1, G1, G2, h=1.0), u, None).moments / spacing  # of the share of heads attached
+    profile = (
+        oracle.steady(oracle.huxley(F1, G1, G2, h=1.0), u, None).moments / spacing
+    )  # of the share of heads attached
     isometric = oracle.huxley_isometric(F1, G1, h=1.0) / spacing
     assert profile[1] == pytest.approx(oracle.huxley_force(-u, F1, G1, G2, h=1.0) * isometric, rel=1e-9)
     found, error = -run.force[-1, 0, 0] / 4.0, np.sqrt((profile[2] - profile[1] ** 2) / 1e5)
@@ -177,6 +179,8 @@ def test_time_steps_are_of_second_order(momentum):
     fine, *coarse = (free(model, level, start, 4.0, 40 * k, 480) for k in (12, 1, 2, 4))
     for name in ("y", "v", "force"):
         truth = getattr(fine, name)[11::12]
-        errors = [np.abs(getattr(run, name)[k - 1 :: k] - truth).max() for run, k in zip(coarse, (1, 2, 4), strict=True)]
+        errors = [
+            np.abs(getattr(run, name)[k - 1 :: k] - truth).max() for run, k in zip(coarse, (1, 2, 4), strict=True)
+        ]
         orders = np.log2(np.divide(errors[:-1], errors[1:]))
         assert errors[0] < 2e-3 and (1.7 < orders).all() and (orders < 2.4).all(), (name, errors, orders)

@@ -152,6 +152,8 @@ def test_a_study_says_it_as_text_json_and_data(study):
     head = text.splitlines()[0]
     assert "max|Δf|" in head and "max|Δa|" in head and "max|Δy|" not in head and "residual" not in head
     assert max(map(len, text.splitlines())) <= 110
+    narrow = study.text(80)
+    assert max(map(len, narrow.splitlines())) <= 80 and "max|Δf|" in narrow and "characteristics:480,sites=1" in narrow
     assert [row["error_force"] for row in rows] == [row.error_force for row in study.rows]
     assert data["cycling_attached"].shape == (3, 9, 1) and data["errors_attached"].shape == (3, 9)
     np.testing.assert_array_equal(data["error_attached"], [row.error_attached for row in study.rows])
@@ -190,6 +192,9 @@ def test_a_run_a_study_and_a_page_show_it(study, runs, tmp_path):
         low, high, height = one["low"][-1], one["high"][-1], np.array(one["height"][-1])
         area = np.sum(height) * (high - low) / len(height)
         assert area == pytest.approx(study.solutions[label].cycling.attached[-1, 0], rel=2e-3)
+        for t, heights in zip(drawn["frames"], one["height"], strict=True):  # with four digits
+            seen = study.solutions[label].population(float(t)).density.max()
+            assert max(heights) <= seen * (1 + 1e-3), "a jump of the profile must not be drawn with a peak"
     rates = drawn["population"]["rates"]
     attach = np.array(next(c["rate"] for c in rates["points"][0] if c["attaches"]), float)
     x = np.array(rates["x"])

@@ -77,6 +77,18 @@ def test_a_newcomers_own_model_runs_at_every_level(folder):
     assert 'type = "MyBridge"' in toml
 
 
+def test_cycling_of_the_readme_runs(folder):
+    """The command as it stands, ended sooner: the first two milliseconds of a rise, in which nothing has let go yet to speak of."""
+    (command,) = (line.split(" #")[0].strip() for line in blocks("sh")[2].splitlines() if line.strip())
+    run(command + " --t1 2", folder)
+    data = store.read(folder / "out/huxley/study.nc")
+    share = 0.0433 * 15.6 / 2 / 36 * 2  # f₁h/2 dx/ℓ_b in 2 ms
+    kinetic = [name for name in data.level.values if "kinetic" in str(name)]
+    assert len(kinetic) == 2
+    attached = data.cycling_attached.sel(level=kinetic)[:, -1, 0].values
+    assert abs(attached / share - 1).max() < 0.06 and (attached < share).all()
+
+
 def test_the_python_of_the_readme_runs(folder):
     (python,) = blocks("python")
     (folder / "readme.py").write_text(python, encoding="utf-8")

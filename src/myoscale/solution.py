@@ -181,11 +181,23 @@ class Solution:
             kinds["bins"] = population.bins(float(np.asarray(one.attached)))
             x = np.linspace(*self.visited(point), 401)
             curves = rate_curves(scheme_at(self.scenario.model.bridge, point), x)
-            cycling = {"attached": self.cycling.attached[:, point], "atp": self.cycling.atp_rate[:, point]}
+            cycling = {"attached": self.cycling.attached[:, point], "atp": self.atp_drawn()[:, point]}
             cycling["behind"] = x, curves, rate_limit(curves)
         fig = plt.figure(figsize=draw.SIZE if cycling is None else draw.SIZE_CYCLING)
         drawn = self.ts, self.y, entries, self.energy.total, self.force[:, point]
         return np.array(draw.run(fig, *drawn, kinds, where=where, when=when, cycling=cycling))
+
+    def atp_drawn(self) -> Array:
+        """`cycling.atp_rate` (T, P), of heads that jump its mean over a twentieth of the run: a few events make no curve."""
+        population: Any = self.representation
+        assert self.cycling is not None
+        last = len(self.ts) - 1
+        half = last // 40 if population.bins(1.0) is not None else 0
+        if not half:
+            return self.cycling.atp_rate
+        here, atp = np.arange(last + 1), np.asarray(self.cycling.atp)
+        low, high = np.maximum(here - half, 0), np.minimum(here + half, last)
+        return (atp[high] - atp[low]) / (self.ts[high] - self.ts[low])[:, None]
 
     def visited(self, point: int = 0) -> tuple[float, float]:
         """Extensions between which bridges that attach and detach are attached or attach, over all saved times; for drawing."""

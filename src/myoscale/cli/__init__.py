@@ -5,6 +5,7 @@ at once. What a command found goes to standard output, everything else to standa
 """
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -320,11 +321,13 @@ def _show(problem: "Problem", study: "Study", out: Path | None, as_json: bool, q
     """Print what was found and write it."""
     from ..render import report
     from ..study import cited
+    from ..study.text import WIDTH
 
     if as_json:
         print_json({"title": problem.title, **study.as_dict()})
     else:
-        typer.echo(f"{problem.title}\n\n{study}" if problem.title else str(study))
+        text = study.text(shutil.get_terminal_size((WIDTH, 24)).columns)
+        typer.echo(f"{problem.title}\n\n{text}" if problem.title else text)
     if out is None or not study.solutions:
         return
     command = shlex.join(["myoscale", *sys.argv[1:]])

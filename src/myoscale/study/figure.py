@@ -49,12 +49,10 @@ def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None
     _motion(fig.add_subplot(above[0]), study, styles)
     _errors(fig.add_subplot(above[1]), study, styles)
     if study.cycles:
-        middle = rows[1].subgridspec(1, 3, wspace=0.25)
+        middle = rows[1].subgridspec(1, 4, wspace=0.36)
         for k, (key, heading, get) in enumerate(_OVER_TIME):
-            _over_time(fig.add_subplot(middle[k]), study, styles, key, f"({'cde'[k]})  {heading}", get)
-    shown = (
-        study.times[np.unique(np.linspace(0, len(study.times) - 1, 3).round().astype(int))] if len(study.times) else []
-    )
+            _over_time(fig.add_subplot(middle[k]), study, styles, key, f"({'cdef'[k]})  {heading}", get)
+    shown = study.times[_three(len(study.times), study.cycles)] if len(study.times) else []
     axes: list[Axes] = []
     for k, t in enumerate(shown):
         axes.append(fig.add_subplot(below[k]))
@@ -90,6 +88,12 @@ def _legend(fig: Figure, study: Any, styles: dict[str, draw.Style], scale: float
         handlelength=3.4, columnspacing=2.2, borderaxespad=0,
     )  # fmt: skip
     return 0.945 - 0.028 * -(-len(handles) // columns)
+
+
+def _three(count: int, cycles: bool) -> list[int]:
+    """Which of many times to show populations at; of heads that attach not the first, when few have."""
+    first = 1 if cycles and count > 3 else 0
+    return sorted({round(k) for k in np.linspace(first, count - 1, 3).tolist()})
 
 
 def _motion(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
@@ -131,8 +135,9 @@ def _errors(axes: Axes, study: Any, styles: dict[str, draw.Style]) -> None:
 
 _OVER_TIME: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("force", "Force of the bridges", lambda run: run.force[:, :, 0]),
+    ("stiffness", "Stiffness", lambda run: run.stiffness[:, :, 0, 0]),
     ("attached", "Heads attached", lambda run: run.cycling.attached),
-    ("atp", "ATP split", lambda run: run.cycling.atp_rate),
+    ("atp", "ATP split", lambda run: run.atp_drawn()),
 )
 
 
@@ -160,9 +165,12 @@ def _rates(axes: list[Axes], study: Any) -> None:
         last = k == len(axes) - 1
         second = draw.behind(one, x, curves, rate_limit(curves), study.labels["rates"] if last else "")
         one.set_xlim(second.get_xlim())
-        if k == 0:
-            second.legend(loc="upper left", frameon=False, fontsize=9.5, labelcolor=draw.GREY)
-        if not last:
+        if last:  # beside the heading, where no curve is
+            second.legend(
+                loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=9.5, labelcolor=draw.GREY,
+                handlelength=1.6, columnspacing=1.2, borderaxespad=0.2,
+            )  # fmt: skip
+        else:
             second.set_yticks([])
 
 
@@ -192,7 +200,7 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
 def _attached(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, first: bool) -> None:
     """Attached heads at one time, at the first point of the tissue: their density, whose integral is their share."""
     several = next(iter(study.solutions.values())).force.shape[1] > 1
-    heading = f"(f)  Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    heading = f"(g)  Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
     for label, run in study.solutions.items():
         if run.ts[-1] < t:
             continue

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..solution import Solution
 from ..types import Array
 from .mass import Measure
-from .text import study_text
+from .text import WIDTH, study_text
 
 _BROKEN = 1e-3
 _COUNTED = ("energy_in", "energy_out", "attachments", "detachments", "atp", "lost", "attached")  # of `Cycling`
@@ -163,6 +163,10 @@ class Study:
 
     def __str__(self) -> str:
         return study_text(self)
+
+    def text(self, width: int = WIDTH) -> str:
+        """As `print(study)`, for a terminal of `width` columns, from 72 to 110; a narrow one shows no memory and no time to compile."""
+        return study_text(self, width)
 
     def as_dict(self) -> dict[str, Any]:
         """The table as plain numbers and texts, for JSON; what is not known is NaN."""

@@ -1,4 +1,4 @@
-"""A study as plain text, at most 110 columns wide: `print(study)`. Below `result` and hence without its types."""
+"""A study as plain text, at most 110 columns wide, or as wide as a terminal: `print(study)`. Below `result` and hence without its types."""
 
 import math
 import textwrap
@@ -9,7 +9,9 @@ import numpy as np
 
 from .measures import CLOUD
 
-_WIDTH = 110
+WIDTH = 110
+_NARROW = 72  # no terminal is taken to be narrower
+_SPARED = ("MB", "compile s", "steps", "residual")  # what a narrow terminal does not show, in this order
 _LABEL = 32
 _NUMBER = lambda value, form: "-" if math.isnan(value) else format(value, form)
 COLUMNS: dict[str, tuple[int, Callable[[Any], str]]] = {
@@ -42,11 +44,24 @@ def columns_of(study: Any) -> dict[str, tuple[int, Callable[[Any], str]]]:
     return {name: column for name, column in COLUMNS.items() if name not in left_out}
 
 
-def study_text(study: Any) -> str:
-    """One row a level, then what the numbers mean, what stopped, and the effect of m."""
+def _fitting(study: Any, width: int) -> tuple[int, dict[str, tuple[int, Callable[[Any], str]]]]:
+    """How wide the labels may be, and the columns for which there is room."""
+    columns, label = columns_of(study), _LABEL
+    room = lambda: width - sum(column for column, _ in columns.values())
+    if room() < label:
+        label = min(_LABEL, max([len(row.label) for row in study.rows], default=0) + 5)  # its marks
+    for name in _SPARED:
+        if room() < label:
+            columns.pop(name, None)
+    return max(min(label, room()), 12), columns
+
+
+def study_text(study: Any, width: int = WIDTH) -> str:
+    """One row a level, then what the numbers mean, what stopped, and the effect of m; costs are left out where `width` is too small."""
     compared = len(study.rows) > 1
-    columns = columns_of(study)
-    header = "level".ljust(_LABEL) + "".join(name.rjust(width) for name, (width, _) in columns.items())
+    width = min(max(width, _NARROW), WIDTH)
+    wide, columns = _fitting(study, width)
+    header = "level".ljust(wide) + "".join(name.rjust(size) for name, (size, _) in columns.items())
     lines = [header, "-" * len(header)]
     for row in study.rows:
         mark = (
@@ -54,8 +69,8 @@ def study_text(study: Any) -> str:
             + (" !" if row.message else "")
             + (" ?" if row.broken else "")
         )
-        cells = "".join(cell(row).rjust(width) for width, cell in columns.values())
-        lines.append((_shortened(row.label, _LABEL - len(mark)) + mark).ljust(_LABEL) + cells)
+        cells = "".join(cell(row).rjust(size) for size, cell in columns.values())
+        lines.append((_shortened(row.label, wide - len(mark)) + mark).ljust(wide) + cells)
     said = {"max|Δy|": "Δy", "max|Δẏ|": "Δẏ", "max|Δf|": "Δf", "max|Δa|": "Δa"}
     named = ", ".join(word for name, word in said.items() if name in columns)
     what = (
@@ -79,7 +94,7 @@ def study_text(study: Any) -> str:
         row.path: [other.label for other in study.rows if other.path == row.path] for row in study.rows if row.path
     }
     notes += [f"{', '.join(labels)}: {path}." for path, labels in paths.items()]
-    return "\n".join([*lines, "", *(textwrap.fill(note, _WIDTH, subsequent_indent="  ") for note in notes)])
+    return "\n".join([*lines, "", *(textwrap.fill(note, width, subsequent_indent="  ") for note in notes)])
 
 
 def _effect(effect: Any) -> list[str]:

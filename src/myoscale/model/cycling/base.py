@@ -57,7 +57,7 @@ AVAILABILITY = parameter(
 
 
 class AbstractCycling(eqx.Module):
-    """A cycling scheme: `spacing`, `momentum`, `availability`, `zone`, and the method `generator`.
+    """A cycling scheme: `spacing`, `zone`, the method `generator`; `momentum` and `availability` where they are not `COMOVING` and `SITES`.
 
     Class variables: `detached` and `attached`, numbers of states; `atp`, molecules split by each transition {(i, j): number}
     (negative where one is made); `cites`; `degree`, of rates that are
@@ -65,8 +65,8 @@ class AbstractCycling(eqx.Module):
     """
 
     spacing: eqx.AbstractVar[Scalar]  # ℓ_b
-    momentum: eqx.AbstractVar[Momentum]
-    availability: eqx.AbstractVar[Availability]
+    momentum = Momentum.COMOVING  # not annotated, so that no scheme needs these two as fields
+    availability = Availability.SITES
 
     detached: ClassVar[int] = 1
     attached: ClassVar[int] = 1

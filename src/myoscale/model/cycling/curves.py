@@ -9,6 +9,8 @@ import numpy as np
 from ...types import Array, float64
 from .base import AbstractCycling
 
+_SEEN = 0.01  # of an axis of rates: what stays below lies on its ground
+
 
 class RateCurve(NamedTuple):
     """One transition: what it is called, whether it attaches, its rate at each extension."""
@@ -20,7 +22,7 @@ class RateCurve(NamedTuple):
 
 @float64
 def rate_curves(scheme: AbstractCycling, x: Array) -> list[RateCurve]:
-    """Attachment and detachment at full activation, where they are not zero throughout; `x` (n,)."""
+    """Attachment and detachment at full activation, as far as they can be seen beside each other; `x` (n,)."""
     rates, first, two = np.asarray(jax.vmap(scheme.generator)(jnp.asarray(x))), scheme.detached, scheme.states == 2
     pairs = [(i, j) for i in range(scheme.states) for j in range(scheme.states) if (i < first) != (j < first)]
     found = []
@@ -28,7 +30,8 @@ def rate_curves(scheme: AbstractCycling, x: Array) -> list[RateCurve]:
         word = "attachment" if i < first else "detachment"
         if rates[:, i, j].any():
             found.append(RateCurve(word if two else f"{word} {i}→{j}", i < first, rates[:, i, j]))
-    return found
+    least = _SEEN * rate_limit(found)
+    return [curve for curve in found if np.nanmax(curve.rate) > least]
 
 
 def rate_limit(curves: list[RateCurve]) -> float:

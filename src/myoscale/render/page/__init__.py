@@ -10,6 +10,7 @@ The same study gives the same bytes: no date, no random names. It loads nothing,
 import json
 from collections.abc import Sequence
 from importlib import resources
+from typing import Any
 
 import jinja2
 import plotly.offline
@@ -84,7 +85,7 @@ def _json(value: object) -> Markup:
     return Markup(text)
 
 
-def _table(study: Study) -> dict[str, list]:
+def _table(study: Study) -> dict[str, Any]:
     columns = columns_of(study)
     heads = [(name, _HEADINGS[name]) for name in columns]
     rows = [
@@ -97,4 +98,4 @@ def _table(study: Study) -> dict[str, list]:
         )
         for row in study.rows
     ]
-    return {"heads": heads, "rows": rows}
+    return {"heads": heads, "rows": rows, "moves": "max|Δy|" in columns}

@@ -116,7 +116,7 @@ def _cycling(run: Solution, points: list[int], over_time: Any) -> dict[str, Any]
     """What there is to see of cycling over time, at each point that is shown."""
     assert run.cycling is not None
     stiffness = np.asarray(run.stiffness)[:, :, 0, 0]
-    series = {"attached": run.cycling.attached, "atp": run.cycling.atp_rate, "stiffness": stiffness}
+    series = {"attached": run.cycling.attached, "atp": run.atp_drawn(), "stiffness": stiffness}
     return {name: over_time(run, np.asarray(values)[:, points]) for name, values in series.items()}
 
 

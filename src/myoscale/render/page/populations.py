@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 from scipy.stats import qmc
 
 from ...draw.population import FEW, bin_count
@@ -82,10 +81,17 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
 
 
 def _below(one: _Frame, x: Array) -> Array:
-    """The share attached below x, smooth between the edges of cells so that these do not show."""
-    edges = one.edges[0]
-    below = PchipInterpolator(edges, np.concatenate([[0.0], np.cumsum(one.masses)]))
-    return below(np.clip(x, edges[0], edges[-1]))
+    """The share attached below x. Densities are linear in a cell, with the smaller of the slopes to its neighbours: edges of cells do not
+    show, and a jump gets no peak (a smooth curve through the shares below edges gives it one)."""
+    edges, width = one.edges[0], np.diff(one.edges[0])
+    height, below = one.masses / width, np.concatenate([[0.0], np.cumsum(one.masses)])
+    slopes = np.diff(height) / ((width[1:] + width[:-1]) / 2)
+    left, right = np.append(0.0, slopes), np.append(slopes, 0.0)
+    slope = np.where(left * right > 0, np.sign(left) * np.minimum(np.abs(left), np.abs(right)), 0.0)
+    x = np.clip(x, edges[0], edges[-1])
+    j = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(width) - 1)
+    into = x - edges[j]
+    return below[j] + into * (height[j] + slope[j] * (into - width[j]) / 2)
 
 
 def _cut(values: Array, limit: float) -> Array:

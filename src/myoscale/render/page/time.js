@@ -55,5 +55,5 @@ function startClock() {
     if (clock.playing) setPlaying(false);
     goTo(Number(event.target.value));
   });
-  goTo(0);
+  goTo(DATA.cycling ? Math.round(LAST / 2) : 0); // nothing is attached yet at the first
 }

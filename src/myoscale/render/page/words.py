@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...fields import resolved, spelled
-from ...model import AbstractLaw
+from ...model import AbstractCycling, AbstractLaw, scheme_of
 from ...solution import Scenario
 from ...study import Row, Study
 
@@ -67,14 +67,14 @@ def _agreement(study: Study, others: list[Row]) -> list[str]:
         said.append(
             f"{_listed([row.label for row in close])} {follow} the reference {study.reference} to {_part(worst)}{of}."
         )
-    if far:
-        to = "" if close else f" from the reference {study.reference}"
-        each = [f"{row.label} by {_part(error[row.label])}" for row in far]
-        said.append(f"Off{to}: {', '.join(each)}{'' if close else of}.")
     finished = [row for row in close if not row.message]
     if len(finished) > 1:
         best = min(finished, key=lambda row: row.wall)
         said.append(f"The cheapest of those is {best.label}, {_seconds(best.wall)}.")
+    if far:
+        to = "" if close else f" from the reference {study.reference}"
+        each = [f"{row.label} by {_part(error[row.label])}" for row in far]
+        said.append(f"Off{to}: {', '.join(each)}{'' if close else of}.")
     return said
 
 
@@ -97,6 +97,8 @@ def parameters(scenario: Scenario, units: Mapping[str, str] | None) -> list[tupl
     """Blocks of the model's table: heading, what it is, its parameters."""
     law = scenario.start.x
     blocks = [("Tissue", scenario.model.tissue), ("Bridge", _bridge(scenario)), ("Start", scenario.start)]
+    scheme = scheme_of(scenario.model.bridge)
+    blocks[2:2] = [("Cycling", scheme)] * (scheme is not None)
     blocks += [("Law of the extension x", law)] * dataclasses.is_dataclass(law) + [("Drive", scenario.drive)]
     found = [
         (_heading(name, thing), _first_line(thing), list(_fields(thing, units, scenario.model.tissue.are_lengths)))
@@ -174,23 +176,25 @@ def _bridge(scenario: Scenario) -> Any:
 def _fields(thing: Any, units: Mapping[str, str] | None = None, are_lengths: bool = True) -> Iterator[Parameter]:
     for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ():
         value = getattr(thing, field.name)
-        if value is None or isinstance(value, AbstractLaw):  # laws have a block of their own
+        if value is None or isinstance(value, AbstractLaw | AbstractCycling):  # these have a block of their own
             continue
         says, unit = field.metadata.get("doc", ""), resolved(field.metadata.get("unit", ""), are_lengths)
         measured = units is not None and unit not in ("", "1", "driven")
-        yield Parameter(field.name, _value(value) + (f" {spelled(unit, units)}" if measured else ""), says)
+        inside = _value(value, units, are_lengths)
+        yield Parameter(field.name, inside + (f" {spelled(unit, units)}" if measured else ""), says)
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, units: Mapping[str, str] | None = None, are_lengths: bool = True) -> str:
     if isinstance(value, bool | str | int):
         return str(value)
     if dataclasses.is_dataclass(value):
-        inside = ", ".join(f"{p.name} = {p.value}" for p in _fields(value))
+        inside = ", ".join(f"{p.name} = {p.value}" for p in _fields(value, units, are_lengths))
         return type(value).__name__ + (f"({inside})" if inside else "")
     if callable(value):
         return getattr(value, "__name__", type(value).__name__).replace("<lambda>", "a function of t")
     if isinstance(value, list | tuple):
-        return "(" + ", ".join(map(_value, value)) + ")"
+        parts = [_value(part, units, are_lengths) for part in value]
+        return "; ".join(parts) if any(map(dataclasses.is_dataclass, value)) else f"({', '.join(parts)})"
     try:
         array = np.asarray(value, float)
     except (TypeError, ValueError):
