@@ -164,7 +164,7 @@ def test_moments_follow_the_closure_s_equations(name, speed):
     assert np.abs(-sol.force[:, 0, 0] - pull).max() < 1e-5 * size
 
 
-@pytest.mark.parametrize(("name", "speed"), CASES[1:])
+@pytest.mark.parametrize(("name", "speed"), CASES[1:3])
 def test_the_flag_is_up_before_the_error_is_five_per_cent(name, speed):
     """Against nodes, which close nothing; by the isometric force of the same nodes, as the closure measures it."""
     sol = closed(name, speed)

@@ -152,6 +152,14 @@ MISTAKES = {
         r"Expected load at t = 0 to be finite, of shape \(1,\)",
     ),
     "dofs": (lambda: run(drive=ms.Protocol([Hold(0.1)], dofs=(3,))), "Protocol.dofs to be different coordinates"),
+    "activation, if": (
+        lambda: run(drive=ms.Length(0.0, activation=lambda t: 1.0 if t > 0.05 else 0.0)),
+        "Expected activation to be a function of t built from jax.numpy",
+    ),
+    "length, if": (
+        lambda: run(drive=ms.Length(lambda t: t if t > 0.5 else 0.5)),
+        "Expected Length.y to be a function of t",
+    ),
     "save": (lambda: run(drive=LENGTH).population(0.033), "Expected a saved time.*pass save="),
     "heads": (lambda: run(tissue=ms.SpringMass(count=0.0)), "positive number of heads"),
     "negative": (lambda: run(Scheme("negative")), "Expected rates ≥ 0 in Scheme.generator"),

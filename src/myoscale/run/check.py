@@ -1,5 +1,6 @@
 """Does a scenario make sense? Everything that can be known before a run, each mistake one sentence."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from ..model import Model, Start, scheme_of
 from ..model.checks import check_model
 from ..protocol import Activate, Protocol, Ramp, Release, legs
 from ..solution import Scenario
-from ..types import ArrayLike, is_traced
+from ..types import Array, ArrayLike, is_traced
 
 _MOST_TIMES = 1_000_000
 _SHORTEST = 1e-8  # a step of a protocol, as a part of t1
@@ -109,7 +110,7 @@ def _check_leg(drive: AbstractDrive, model: Model, ends: tuple[float, float]) ->
             )
     for name, (function, size) in named.items():
         for t in ends if function is not None else ():
-            value = np.asarray(function(jnp.asarray(t)) if callable(function) else function)
+            value = np.asarray(_called(name, function, jnp.asarray(t)) if callable(function) else function)
             if value.shape not in ((), (size,)) or not np.isfinite(np.asarray(value, float)).all():
                 raise InputError(f"Expected {name} at t = {t:g} to be finite, of shape ({size},). Received {value}.")
     if isinstance(drive, QuasiStatic) and model.tissue.damping is not None:
@@ -118,6 +119,19 @@ def _check_leg(drive: AbstractDrive, model: Model, ends: tuple[float, float]) ->
             raise InputError(
                 "QuasiStatic with damping expected it to act on every coordinate (D invertible). Received a singular D: add to it, or leave damping None."
             )
+
+
+def _called(name: str, function: Callable[[Array], Any], t: Array) -> Any:
+    """A user's function of time, traced as a run traces it; what it raises becomes one sentence."""
+    try:
+        return jax.jit(lambda t: function(t))(t)  # a Partial that holds arrays has no hash
+    except InputError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"Expected {name} to be a function of t built from jax.numpy, jnp.where instead of if. Received one that fails: {said.rstrip('.'):.160}."
+        ) from None
 
 
 def _check_activation(drive: AbstractDrive, model: Model, t1: float) -> None:
@@ -132,7 +146,7 @@ def _check_activation(drive: AbstractDrive, model: Model, t1: float) -> None:
             )
         return
     times = np.linspace(0.0, t1, _SAMPLES)
-    values = np.asarray(jax.vmap(r)(jnp.asarray(times)) if callable(r) else np.asarray(r, float))
+    values = np.asarray(_called("activation", jax.vmap(r), jnp.asarray(times)) if callable(r) else np.asarray(r, float))
     if values.shape not in ((), times.shape):
         raise InputError(
             f"Expected activation to be a number at each time. Received shape {values.shape[callable(r) :]}."
@@ -151,7 +165,10 @@ def _times(save: int | ArrayLike, t1: float) -> np.ndarray:
         if save > _MOST_TIMES:
             raise InputError(f"Expected save to be at most {_MOST_TIMES} times. Received {save}.")
         return np.linspace(0.0, t1, int(save))
-    times = np.atleast_1d(np.asarray(save, float))
+    try:
+        times = np.atleast_1d(np.asarray(save, float))
+    except (TypeError, ValueError):
+        times = np.array([np.nan])
     if (
         times.ndim != 1
         or not times.size
