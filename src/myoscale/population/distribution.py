@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ..model import AbstractCycling, AbstractLaw, Availability
+from ..model import AbstractCycling, AbstractLaw, Availability, generator_of
 from ..numerics.gaussian import Pieces, interval_moments
 from ..numerics.hazards import box_mean
 from ..numerics.quadrature import hermite
@@ -22,6 +22,7 @@ from .cycling import AbstractCyclingPopulation, Flux, atp_matrix
 from .kept import attached
 from .sites import Fractions, Sites
 
+_PANELS = 32  # in a period, over which smooth rates are averaged
 _PARTS = 2  # Runge–Kutta steps within an exchange
 _EMPTY = 1e-13  # of the zone's width: less is attached nowhere in particular
 _NARROW = 1e-4  # of the zone's width, the least standard deviation
@@ -187,10 +188,7 @@ def _integrate(scheme, moments, d, velocity, dt, r):
     low, high = scheme.zone
     cuts = (low, *(jnp.clip(b, low, high) for b in scheme.breakpoints), high)
     offered = jnp.moveaxis(interval_moments(generator, cuts, scheme.degree), 0, -1)  # (S, S, 3)
-    among = jnp.zeros(())
-    if pool and first > 1:
-        half = jnp.asarray(scheme.spacing / 2, float)[None]
-        among = box_mean(generator, -half, half, scheme.breakpoints)[0, :first, :first] * (1.0 - jnp.eye(first))
+    among = period_means(scheme) if pool and first > 1 else {}
     held = (1.0 - jnp.eye(scheme.attached))[..., None]
 
     def now(flows):
@@ -211,8 +209,8 @@ def _integrate(scheme, moments, d, velocity, dt, r):
         out = out.at[:first, first:].set(r * offer)
         out = out.at[first:, :first].set(leave[:, :first])
         out = out.at[first:, first:].set(held * leave[:, first:])
-        if pool and first > 1:
-            out = out.at[:first, :first, 0].set(scheme.spacing * d[:, None] * among)
+        for (i, j), rate in among.items():
+            out = out.at[i, j, 0].set(scheme.spacing * d[i] * rate)
         return out
 
     h = dt / _PARTS
@@ -227,6 +225,13 @@ def _integrate(scheme, moments, d, velocity, dt, r):
     flows, _ = jax.lax.scan(step, jnp.zeros((scheme.states, scheme.states, 3)), h * jnp.arange(_PARTS))
     after, d = now(flows)
     return after, flows, d
+
+
+def period_means(scheme: AbstractCycling) -> dict[tuple[int, int], Array]:
+    """Rates among detached states, which a pool has everywhere, averaged over a period."""
+    edges = jnp.asarray(scheme.spacing, float) * jnp.linspace(-0.5, 0.5, _PANELS + 1)
+    mean = box_mean(jax.vmap(scheme.rates), edges[:-1], edges[1:], scheme.breakpoints, scheme.degree)
+    return {pair: jnp.mean(rate) for pair, rate in mean.items() if max(pair) < scheme.detached}
 
 
 def pulls(bridge, x: Float[Array, " K"], w: Float[Array, "A K"]) -> Float[Array, "K A"]:
@@ -314,8 +319,18 @@ class _Window(AbstractCycling):
         """The scheme's."""
         return self.scheme.breakpoints
 
+    @property
+    def degree(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The scheme's."""
+        return self.scheme.degree
+
+    def rates(self, x):
+        """The scheme's; among detached states their means over a period, which over a wider window would be others."""
+        among = period_means(self.scheme) if self.detached > 1 else {}
+        return self.scheme.rates(x) | among
+
     def generator(self, x):
-        return self.scheme.generator(x)
+        return generator_of(self.rates(x), self.states)
 
     def energies(self, bridge, x):
         return self.scheme.energies(eqx.tree_at(lambda b: b.cycling, bridge, self.scheme), x)
