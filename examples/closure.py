@@ -1,9 +1,9 @@
 """How wrong three moments are, and whether they know it
 
 The distribution-moment approximation (Zahalak 1981) keeps three moments of the attached heads and takes their profile for a Gaussian: the
-cheapest level by far. Held, it is off by little; stretched and released, by more. `MomentClosure` watches itself: a few moving nodes,
-started anew from the moments again and again, say how far its force is off, and `solution.cycling.trusted` is false from the moment
-that this estimate passes 2.5 % of the isometric force. Its true error, against a fine grid, must not have passed 5 % by then.
+cheapest level. By how much its force is off depends on activation and on what is done: 2 % of the isometric force, or 40. `MomentClosure`
+watches itself: a few moving nodes see the same history without a closure and say how far its force is off, and `solution.cycling.trusted`
+is false from the moment that this estimate passes 2.5 %. The true error, against a fine grid, must not have passed 5 % by then.
 """
 
 import sys
