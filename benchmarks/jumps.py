@@ -30,7 +30,7 @@ MEMORY = 400_000  # heads at a time
 def model(momentum: Momentum) -> ms.Model:
     """A mass on a spring; the bridges together have up to a third of its mass and pull about as much."""
     scheme = Huxley1957(spacing=36 / 15.6, h=1.0, f1=43.3 / SUM, g1=10 / SUM, g2=209 / SUM, momentum=momentum)
-    bridge = ms.zoo.LinearBridge(mass=0.5, stiffness=2.0, gain=1.0, cycling=scheme)
+    bridge = ms.zoo.LinearBridge(mass=0.5, stiffness=2.0, gain=np.asarray(1.0), cycling=scheme)
     return ms.Model(ms.SpringMass(mass=1.0, stiffness=1.0, count=2.0), bridge)
 
 

@@ -28,7 +28,15 @@ def _seeds(model, level, start, ts, seeds) -> Record:
     return jax.vmap(partial(_steps, model, level, start, ts))(seeds)
 
 
-def free(model: ms.Model, level, start: ms.Start, t1: float, steps: int, longest: int | None = None, seed=0) -> Record:
+def free(
+    model: ms.Model,
+    level,
+    start: ms.Start,
+    t1: float,
+    steps: int,
+    longest: int | None = None,
+    seed: int | np.ndarray = 0,
+) -> Record:
     """The beginning and every step of a free run, as NumPy arrays; with seeds (n,), of each.
 
     Runs with the same `longest` number of steps share a program: the rest of it stands still.

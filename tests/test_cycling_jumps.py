@@ -4,6 +4,7 @@
 """
 
 import cycling_oracle as oracle
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +26,7 @@ START = ms.Start(1.0, x=ms.Normal(mean=0.5, std=0.25), attached=0.2)
 def muscle(momentum="comoving", mass=0.5, spacing=36 / 15.6, springs=1.0, **options):
     rates = {"f1": F1, "g1": G1, "g2": G2, "momentum": Momentum(momentum)} | options
     bridge = ms.zoo.LinearBridge(
-        mass=mass, stiffness=2.0 * springs, gain=1.0, cycling=Huxley1957(spacing=spacing, h=1.0, **rates)
+        mass=mass, stiffness=2.0 * springs, gain=np.asarray(1.0), cycling=Huxley1957(spacing=spacing, h=1.0, **rates)
     )
     return ms.Model(ms.SpringMass(mass=1.0, stiffness=springs, count=2.0), bridge)
 
@@ -95,11 +96,14 @@ def test_steady_force_of_many_heads(ratio, distance):
         drive=Length(Line(0.0, u, 0.0)),
         save=2,
     )
-    profile = oracle.steady(oracle.huxley(F1, G1, G2, h=1.0), u, None).moments / spacing  # of the share of heads attached
+    profile = (
+        oracle.steady(oracle.huxley(F1, G1, G2, h=1.0), u, None).moments / spacing
+    )  # of the share of heads attached
     isometric = oracle.huxley_isometric(F1, G1, h=1.0) / spacing
     assert profile[1] == pytest.approx(oracle.huxley_force(-u, F1, G1, G2, h=1.0) * isometric, rel=1e-9)
     found, error = -run.force[-1, 0, 0] / 4.0, np.sqrt((profile[2] - profile[1] ** 2) / 1e5)
     assert abs(found - profile[1]) < 4 * error and error < 0.08 * isometric
+    assert run.cycling is not None
     share = np.sqrt(profile[0] * (1 - profile[0]) / 1e5)
     assert abs(run.cycling.attached[-1, 0] - profile[0]) < 4 * share
 
@@ -111,7 +115,7 @@ def exchanged(heads, dt, u, x=None, attached=0.0, r=1.0, seed=5, spacing=4.0, **
         population, q = Heads(heads), jnp.zeros(1)
         before = population.start(model.bridge, q, x, jnp.asarray(attached), jax.random.key(seed))
         arguments = (jnp.asarray([u]), jnp.asarray(dt), jnp.asarray(r), jax.random.key(seed + 1))
-        after, flux = population.exchange(model.bridge, before, q, *arguments)
+        after, flux = eqx.filter_jit(population.exchange)(model.bridge, before, q, *arguments)
         return before, after, jax.tree.map(float, flux)
 
 
