@@ -30,21 +30,21 @@ MEMORY = 400_000  # heads at a time
 def model(momentum: Momentum) -> ms.Model:
     """A mass on a spring; the bridges together have up to a third of its mass and pull about as much."""
     scheme = Huxley1957(spacing=36 / 15.6, h=1.0, f1=43.3 / SUM, g1=10 / SUM, g2=209 / SUM, momentum=momentum)
-    bridge = ms.zoo.LinearBridge(mass=0.5, stiffness=2.0, gain=1.0, cycling=scheme)
+    bridge = ms.zoo.LinearBridge(mass=0.5, stiffness=2.0, gain=np.asarray(1.0), cycling=scheme)
     return ms.Model(ms.SpringMass(mass=1.0, stiffness=1.0, count=2.0), bridge)
 
 
 def ends(model: ms.Model, n: int, steps: int, seeds: np.ndarray) -> np.ndarray:
     """y(T) and the force at T of each seed (seeds, 2), as `solve` computes them, many at a time in one program."""
     tree, start = tree_float((model, START))
-    ts = jnp.linspace(0.0, T, steps + 1)[1:]
+    ts = jnp.linspace(0.0, T, steps + 1)
 
     def one(seed):
         key = jax.random.key(seed)
         begun = begin(tree, ms.Reduced(n), start, ms.Free(), key, 0, 0)
         problem = Problem(tree, begun.population, ms.Free(), jnp.asarray(1e-8), *begun.margin)
         problem = problem._replace(key=jax.random.fold_in(key, 1), substeps=1)
-        record = splitting.stretch(problem, begun.state, ts, ts[0]).record
+        record = splitting.stretch(problem, begun.state, ts, ts[1]).record
         return jnp.stack([record.y[-1, 0], record.force[-1, 0, 0]])
 
     return np.asarray(jax.jit(lambda seeds: jax.lax.map(one, seeds, batch_size=max(1, MEMORY // n)))(seeds))
@@ -65,7 +65,7 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     sizes, seeds = 10 ** np.arange(2, chosen.largest + 1), np.arange(chosen.seeds)
     for momentum in Momentum:
-        fine = ms.solve(model(momentum), ms.Characteristics(960, dt=2.5e-3), START, t1=T, save=2)
+        fine = ms.solve(model(momentum), ms.Characteristics(1920, sites=2, dt=5e-3), START, t1=T, save=2)
         truth = np.array([fine.y[-1, 0], fine.force[-1, 0, 0]])
         print(f"{momentum}: y(T) = {truth[0]:.6f}, force {truth[1]:.6f}")
         print(f"{'N':>8s} {'steps':>6s} {'RMS of y':>10s} {'mean/se':>8s} {'RMS of f':>10s} {'mean/se':>8s} {'s':>6s}")

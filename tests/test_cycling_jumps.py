@@ -4,6 +4,7 @@
 """
 
 import cycling_oracle as oracle
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,30 +23,32 @@ PHI = 0.5
 START = ms.Start(1.0, x=ms.Normal(mean=0.5, std=0.25), attached=0.2)
 
 
-def muscle(momentum="comoving", mass=0.5, spacing=36 / 15.6, **options):
-    scheme = Huxley1957(spacing=spacing, h=1.0, f1=F1, g1=G1, g2=G2, momentum=Momentum(momentum), **options)
-    bridge = ms.zoo.LinearBridge(mass=mass, stiffness=2.0, gain=1.0, cycling=scheme)
-    return ms.Model(ms.SpringMass(mass=1.0, stiffness=1.0, count=2.0), bridge)
+def muscle(momentum="comoving", mass=0.5, spacing=36 / 15.6, springs=1.0, **options):
+    rates = {"f1": F1, "g1": G1, "g2": G2, "momentum": Momentum(momentum)} | options
+    bridge = ms.zoo.LinearBridge(
+        mass=mass, stiffness=2.0 * springs, gain=np.asarray(1.0), cycling=Huxley1957(spacing=spacing, h=1.0, **rates)
+    )
+    return ms.Model(ms.SpringMass(mass=1.0, stiffness=springs, count=2.0), bridge)
 
 
 @pytest.fixture(scope="module", params=["comoving", "at_rest"])
 def ensembles(request):
-    """For 100, 1,000 and 10,000 heads, 64 seeds each: every step; and the mean field at a fine step."""
-    model, sizes = muscle(request.param), (100, 1_000, 10_000)
-    runs = [free(model, ms.Reduced(n), START, 2.0, int(20 * (n / 100) ** 0.25), seed=np.arange(64)) for n in sizes]
-    return np.array(sizes), runs, free(model, ms.Characteristics(960, sites=2), START, 2.0, 200)
+    """For 50, 500 and 5,000 heads, 48 seeds each: every step; and the mean field at a fine step."""
+    model, sizes = muscle(request.param), (50, 500, 5_000)
+    runs = [free(model, ms.Reduced(n), START, 2.0, int(20 * (n / 50) ** 0.25), seed=np.arange(48)) for n in sizes]
+    return np.array(sizes), runs, free(model, ms.Characteristics(1920, sites=2), START, 2.0, 200)
 
 
 def test_jumps_converge_to_the_mean_field(ensembles):
-    """Root mean squares over 64 seeds fall with N^{-1/2}: a slope of −0.5, known to 0.027 from so many seeds."""
+    """Root mean squares over 48 seeds fall with N^{-1/2}: a slope of −0.5, known to 0.03 from so many seeds."""
     sizes, runs, truth = ensembles
     for name in ("y", "force"):
         wanted = getattr(truth, name)[-1].ravel()
-        errors = np.stack([getattr(run, name)[:, -1].reshape(64, -1) - wanted for run in runs])[..., 0]
+        errors = np.stack([getattr(run, name)[:, -1].reshape(48, -1) - wanted for run in runs])[..., 0]
         rms = np.sqrt(np.mean(errors**2, axis=1))
         assert abs(np.polyfit(np.log(sizes), np.log(rms), 1)[0] + 0.5) < 0.12
         # A mean that is off would bend the line sooner or later; here it is within four standard errors at the largest N.
-        assert abs(errors[-1].mean()) < 4 * errors[-1].std(ddof=1) / 8
+        assert abs(errors[-1].mean()) < 4 * errors[-1].std(ddof=1) / np.sqrt(48)
 
 
 def test_every_jump_is_in_the_ledger(ensembles):
@@ -55,27 +58,29 @@ def test_every_jump_is_in_the_ledger(ensembles):
         total = sum(np.asarray(part) for part in run.ledger)
         change = total - run.cycling.energy_in + run.cycling.energy_out
         scale = np.abs(total).max() + run.cycling.energy_in.max()
-        assert np.ptp(change, axis=1).max() < 1e-12 * scale and np.ptp(total) > 0.1
+        assert np.ptp(change, axis=1).max() < 1e-12 * scale and run.cycling.energy_in.min(axis=0)[-1] > 0.05
 
 
 def test_without_mass_momentum_makes_no_difference():
-    """Path by path: the same heads jump at the same times."""
-    one, other = (free(muscle(word, mass=0.0), ms.Reduced(300), START, 2.0, 40, seed=7) for word in Momentum)
+    """Path by path: the same heads jump at the same times; from another seed others do."""
+    models = [muscle(word, mass=0.0) for word in Momentum]
+    one, other = (free(model, ms.Reduced(300), START, 2.0, 200, seed=7) for model in models)
     assert np.array_equal(one.cycling.attached, other.cycling.attached) and len(np.unique(one.cycling.attached)) > 10
     np.testing.assert_allclose(one.y, other.y, rtol=0, atol=1e-12)
     np.testing.assert_allclose(one.force, other.force, rtol=0, atol=1e-12)
+    third = free(models[0], ms.Reduced(300), START, 2.0, 200, seed=8)
+    assert not np.array_equal(one.cycling.attached, third.cycling.attached)
 
 
-def test_solve_takes_the_same_steps():
-    """The same bits from the same seed, by `solve` and by the steps that these tests take; others from another."""
-    model, level = muscle("at_rest"), ms.Reduced(300)
-    steps = free(model, level, START, 2.0, 200, seed=3)
-    for seed, same in ((3, True), (3, True), (4, False)):
-        run = ms.solve(model, level, START, t1=2.0, save=201, tolerance=1e-9, seed=seed)
-        assert np.array_equal(run.cycling.attached[1:], steps.cycling.attached) == same
-        assert np.allclose(run.y[1:], steps.y, rtol=0, atol=1e-12) == same
-    counts = np.diff(run.cycling.attached[:, 0]) * 300
-    assert np.abs(counts - np.rint(counts)).max() < 1e-9
+@pytest.mark.parametrize("momentum", ["comoving", "at_rest"])
+def test_heads_at_rest_are_taken_along(momentum):
+    """Without forces, and no head letting go, momentum stays what it was if heads attach at rest, and velocity if they move along."""
+    model = muscle(momentum, springs=0.0, g1=0.0, g2=0.0)
+    run = free(model, ms.Reduced(300), ms.Start(1.0, -1.5, x=START.x, attached=0.2), 2.0, 200, seed=7)
+    mass = 1.0 + 2.0 * 0.5 * run.cycling.attached[:, 0]
+    kept = mass * run.v[:, 0] if momentum == "at_rest" else run.v[:, 0]
+    assert mass[-1] > mass[0] + 0.2
+    np.testing.assert_allclose(kept, kept[0], rtol=1e-12)
 
 
 # In units of φ (negative: shortening), and the distance after which n is steady.
@@ -85,7 +90,7 @@ def test_steady_force_of_many_heads(ratio, distance):
     spacing, u = 24.0, ratio * PHI
     run = ms.solve(
         muscle(mass=0.0, spacing=spacing),
-        ms.Reduced(100_000, dt=0.05 / max(1.0, abs(ratio))),
+        ms.Reduced(100_000, dt=distance / abs(u) / 400),
         ms.Start(0.0),
         t1=distance / abs(u),
         drive=Length(Line(0.0, u, 0.0)),
@@ -97,7 +102,8 @@ def test_steady_force_of_many_heads(ratio, distance):
     isometric = oracle.huxley_isometric(F1, G1, h=1.0) / spacing
     assert profile[1] == pytest.approx(oracle.huxley_force(-u, F1, G1, G2, h=1.0) * isometric, rel=1e-9)
     found, error = -run.force[-1, 0, 0] / 4.0, np.sqrt((profile[2] - profile[1] ** 2) / 1e5)
-    assert abs(found - profile[1]) < 4 * error and error < 0.06 * isometric
+    assert abs(found - profile[1]) < 4 * error and error < 0.08 * isometric
+    assert run.cycling is not None
     share = np.sqrt(profile[0] * (1 - profile[0]) / 1e5)
     assert abs(run.cycling.attached[-1, 0] - profile[0]) < 4 * share
 
@@ -109,16 +115,16 @@ def exchanged(heads, dt, u, x=None, attached=0.0, r=1.0, seed=5, spacing=4.0, **
         population, q = Heads(heads), jnp.zeros(1)
         before = population.start(model.bridge, q, x, jnp.asarray(attached), jax.random.key(seed))
         arguments = (jnp.asarray([u]), jnp.asarray(dt), jnp.asarray(r), jax.random.key(seed + 1))
-        after, flux = population.exchange(model.bridge, before, q, *arguments)
+        after, flux = eqx.filter_jit(population.exchange)(model.bridge, before, q, *arguments)
         return before, after, jax.tree.map(float, flux)
 
 
 def test_the_number_attached_is_binomial():
-    """At rest, n(x, t) = f/(f + g)(1 − e^{−(f+g)t}): one long exchange, in which heads jump many times, and 400 of few heads."""
+    """At rest, n(x, t) = f/(f + g)(1 − e^{−(f+g)t}): in one long exchange heads jump many times, and 400 groups of 20 tell."""
     t, n = 3.0, 20
     phase = (np.arange(20_000) + 0.5) / 20_000 * 4.0 - 2.0
     p = np.mean(oracle.huxley_rise(phase, t, F1, G1, h=1.0))
-    counts = np.array([np.sum(np.asarray(exchanged(n, t, 0.0, seed=k)[1].state)) for k in range(400)])
+    counts = np.asarray(exchanged(400 * n, t, 0.0)[1].state).reshape(400, n).sum(1)
     expected = 400 * binom.pmf(np.arange(n + 1), n, p)
     # Pearson's χ², of classes that are expected five times or more.
     cut = np.flatnonzero(expected >= 5)
@@ -133,16 +139,15 @@ def test_rates_are_those_along_the_path():
     u, dt, n = 1.0, 0.2, 200_000
     before, after, flux = exchanged(n, dt, u)
     x = np.asarray(before.l)
-    on = np.linspace(-0.5, 0.5, 4001) * u * dt
-    for low, high in ((0.9, 1.1), (-0.1, 0.1), (0.4, 0.6)):
+    on = ((np.arange(400) + 0.5) / 400 - 0.5) * u * dt
+    for low, high in ((1.0, 1.1), (0.9, 1.0), (0.4, 0.6), (-0.05, 0.1)):
         inside = (x > low) & (x < high)
-        path = x[inside][:200, None] + on[None]
+        path = x[inside][:, None] + on[None]
         f = np.where((path > 0) & (path < 1), F1 * path, 0.0).mean(1)
         g = np.where(path > 0, G1 * path, G2).mean(1)
         wanted = np.mean(f / (f + g) * -np.expm1(-(f + g) * dt))
         found = np.mean(np.asarray(after.state)[inside])
-        assert abs(found - wanted) < 4 * np.sqrt(wanted / inside.sum()) + 0.06 * wanted
-        assert inside.sum() * wanted > 100
+        assert inside.sum() * wanted > 40 and abs(found - wanted) < 4 * np.sqrt(wanted / inside.sum())
     assert flux.attached - flux.detached == pytest.approx(np.mean(np.asarray(after.state)), abs=1e-12)
 
 
@@ -173,14 +178,11 @@ def test_time_steps_are_of_second_order(momentum):
 
     Nodes are so near to each other that several pass a breakpoint within a step: that is when the order shows.
     """
-    model, _ = ms.zoo.huxley_chain(3, m=1.0, momentum=momentum)
-    start = ms.Start([1.0, 2.0, 3.0], [0.0, 0.0, 1.0], x=START.x, attached=START.attached)
+    model, _ = ms.zoo.huxley_chain(3, m=1.0, kappa0=6.0, momentum=momentum)
+    start = ms.Start(np.array([1.6, 2.6, 4.5]), np.zeros(3), x=START.x, attached=START.attached)
     level = ms.Characteristics(960, sites=2)
-    fine, *coarse = (free(model, level, start, 4.0, 40 * k, 480) for k in (12, 1, 2, 4))
+    fine, first, last = (free(model, level, start, 4.0, 40 * k, 480) for k in (12, 1, 4))
     for name in ("y", "v", "force"):
-        truth = getattr(fine, name)[11::12]
-        errors = [
-            np.abs(getattr(run, name)[k - 1 :: k] - truth).max() for run, k in zip(coarse, (1, 2, 4), strict=True)
-        ]
-        orders = np.log2(np.divide(errors[:-1], errors[1:]))
-        assert errors[0] < 2e-3 and (1.7 < orders).all() and (orders < 2.4).all(), (name, errors, orders)
+        truth = getattr(fine, name)[::12]
+        one, other = (np.abs(getattr(run, name)[::k] - truth).max() for run, k in ((first, 1), (last, 4)))
+        assert 2e-4 < one < 1e-2 and 1.75 < np.log2(one / other) / 2 < 2.5, (name, one, other)

@@ -130,9 +130,7 @@ def _move(problem: Problem, state: State, behind: Array | None, ahead: Array) ->
     if isinstance(drive, Length) and len(drive.indices(model.tissue.ny)) == model.tissue.ny:
         motion = _prescribed(problem, state, whole)
     elif isinstance(drive, QuasiStatic) and model.tissue.damping is None:
-        motion = state.motion if behind is None else _static(problem, state, behind)
-        # The middle of a step at the velocity of the one before: where bridges attach and let go, to second order.
-        motion = motion._replace(y=motion.y + ahead * motion.v)
+        motion = _static(problem, state, behind, ahead)
     else:
         motion = _integrated(problem, state, whole)
     still = eqx.combine(refresh(problem, motion.y, state.still), state.still)
@@ -161,14 +159,23 @@ def _prescribed(problem: Problem, state: State, h: Array) -> Motion:
     return motion._replace(y=y, v=v, load=motion.load + work, damping=motion.damping - weights @ damped)
 
 
-def _static(problem: Problem, state: State, h: Array) -> Motion:
-    """Equilibrium at the end of a static step, its mean velocity, and the work of the load."""
-    motion, drive = state.motion, problem.drive
-    t, begin = state.t + h, motion.y - h * motion.v
-    y = settled(problem, t, motion.y, state.still)
-    load = at(drive.load, state.t - h, y.size) + at(drive.load, t, y.size)
-    v = (y - begin) / jnp.where(h > 0, 2 * h, 1.0)
-    return motion._replace(y=y, v=v, load=motion.load + (y - begin) @ load / 2)
+def _static(problem: Problem, state: State, behind: Array | None, ahead: Array) -> Motion:
+    """Equilibrium at the end of a step with its mean velocity, and on at that velocity to the middle of the next.
+
+    There bridges attach and let go, to second order. What moves the tissue so slowly balances it all the way: it does work against the
+    bridges as they are, by Gauss's rule, and differs from the load by what a step changes.
+    """
+    motion = state.motion
+    end, v = motion.y, motion.v
+    if behind is not None:
+        begin = motion.y - behind * v
+        end = settled(problem, state.t + behind, motion.y, state.still)
+        v = (end - begin) / jnp.where(behind > 0, 2 * behind, 1.0)
+    y = end + ahead * v
+    model = problem.model.one_way()
+    against = lambda s: -macro.static_force(model, problem.population, motion.y + s * (y - motion.y), state.still)
+    forces = jax.vmap(against)(jnp.asarray((_GAUSS[0] + 1) / 2))
+    return motion._replace(y=y, v=v, load=motion.load + jnp.asarray(_GAUSS[1] / 2) @ forces @ (y - motion.y))
 
 
 def settled(problem: Problem, t: Array, y: Array, z: PyTree) -> Array:

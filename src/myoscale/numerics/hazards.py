@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..types import Array, Float, PyTree, Scalar
+from ..types import Array, PyTree, Scalar
 
 
 def box_mean(
@@ -60,39 +60,3 @@ def exchange_pair(p: Array, q: Array, there: Array, back: Array) -> tuple[Array,
     first, second = phis(there + back)
     total = p + q
     return there * (p * first + total * back * second), back * (q * first + total * there * second)
-
-
-def jumps(
-    key: Array,
-    particles: PyTree,
-    rates: Callable[[PyTree], Float[Array, "N S"]],
-    jump: Callable[[Array, PyTree, Array], PyTree],
-    tally: Callable[[PyTree, PyTree], PyTree],
-    duration: Array,
-) -> tuple[PyTree, PyTree]:
-    """Jumps of independent particles during `duration` at constant rates, one after the other for each particle.
-
-    **Arguments:** `particles`, leaves (N,); `rates(particles)` into each state, zero into the one a particle is in; `jump(key,
-    particles, target)`, what they become; `tally(before, after)`, leaves (N,), counted for those that jump.
-
-    **Returns:** the particles at the end, and the sums of what was counted.
-    """
-    n = jax.tree.leaves(particles)[0].shape[0]
-
-    def forward(carry):
-        key, particles, left, counted = carry
-        key, *keys = jax.random.split(key, 4)
-        out = rates(particles)
-        total = jnp.sum(out, axis=1)
-        wait = jax.random.exponential(keys[0], (n,)) / jnp.maximum(total, 1e-300)
-        jumping = wait < left
-        below = jax.random.uniform(keys[1], (n, 1)) * total[:, None] >= jnp.cumsum(out, axis=1)
-        target = jnp.minimum(jnp.sum(below, axis=1), out.shape[1] - 1)
-        after = jax.tree.map(lambda a, b: jnp.where(jumping, a, b), jump(keys[2], particles, target), particles)
-        add = lambda total, each: total + jnp.sum(jnp.where(jumping, each, 0.0))
-        return key, after, jnp.where(jumping, left - wait, 0.0), jax.tree.map(add, counted, tally(particles, after))
-
-    zeros = jax.tree.map(lambda _: jnp.zeros(()), jax.eval_shape(tally, particles, particles))
-    start = key, particles, jnp.full(n, duration), zeros
-    _, particles, _, counted = jax.lax.while_loop(lambda carry: jnp.any(carry[2] > 0), forward, start)
-    return particles, counted

@@ -60,7 +60,7 @@ def jumps(
 
     going = lambda carry: jnp.any(carry[2] > 0)
     key, first = jax.random.split(key)
-    # What is left of the time when a particle jumps next: nothing for most.
+    # What is left of the time when a particle jumps next: nothing for most. Fused with their sum, rates are computed again for each.
     left = duration - wait(first, jax.lax.optimization_barrier(rates(particles)))
     zeros = jax.tree.map(lambda _: jnp.zeros(()), jax.eval_shape(tally, particles, particles))
     _, particles, _, counted = jax.lax.while_loop(going, some, (key, particles, left, zeros))
