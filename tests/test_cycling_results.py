@@ -50,6 +50,16 @@ def shortening(x):
     return np.where(x > H, 0.0, np.where(x > 0, inside, behind))
 
 
+@pytest.mark.parametrize("level", [ms.Kinetic(48, sites=3), ms.MomentClosure()], ids=lambda level: level.name)
+def test_slow_loads_keep_the_ledger(level):
+    """Without inertia, with bridges that come and go and a load that rises; the tissue does move."""
+    model = ms.Model(ms.SpringMass(mass=1.0, stiffness=0.05), BRIDGE)
+    steps = [ms.protocol.Hold(0.1), ms.protocol.Load(ms.Line(0.1, 0.5), 0.1, slow=True)]
+    run = ms.solve(model, level, ms.Start(0.0), t1=0.2, drive=ms.Protocol(steps), save=9)
+    assert np.ptp(run.y) > 0.1 and abs(run.energy.cycling[-1] - run.energy.cycling[4]) > 1e-3
+    assert run.energy.drift < 1e-12
+
+
 def test_populations_are_the_profile_of_1957(run):
     """Masses of cells against integrals of the closed form; the mean, and what the cells say of their total."""
     shown = run.population(0.4)

@@ -31,7 +31,8 @@ _REMEDY = "use Reduced() to move exactly these points."
 class Characteristics(AbstractPointLevel):
     """The mean field on `nodes` Gauss nodes of the start's law, in total; in nx dimensions a number k^nx.
 
-    Spectrally accurate where Φ, F₁ and W₁ are smooth over the law.
+    Spectrally accurate where Φ, F₁ and W₁ are smooth over the law. Of cycling bridges the shares attached on Gauss nodes that move with the heads;
+    `sites` and `dt` as in `Kinetic`.
 
     **Raises:** `InputError` for fewer than two nodes.
     """

@@ -36,6 +36,9 @@ class Kinetic(AbstractLevel):
     Fifth-order upwind finite volumes in one dimension, fourth order in two; conservative, positive, energy exact in the
     semi-discrete system.
 
+    Of cycling bridges the shares attached on `cells` cells that move with the heads, in a window of `sites` spacings (a whole number, or a part of
+    one; from the zone of attachment if left out), in time steps `dt` (from the fastest rate if left out; too long ones are divided).
+
     **Raises:** `InputError` for fewer than 8 cells or a window that is not positive.
     """
 
