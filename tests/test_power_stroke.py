@@ -51,6 +51,18 @@ def free_energy(x, n, weight):
     return np.sum(weight * p * (energy + np.log(np.maximum(p, 1e-300))))
 
 
+@pytest.mark.parametrize("cells", [24, 96])
+def test_equilibrium_is_boltzmanns_in_every_cell(cells):
+    """Without ATP, held for long, however coarse the cells: rates are averaged, their balance is not."""
+    level = ms.Kinetic(cells, sites=1, dt=2e-3)
+    sol = ms.solve(model(**GENTLE), level, ms.Start(0.0), t1=3.0, drive=ms.Protocol([Hold(3.0)]), save=2)
+    x, n = sol.z.x[-1, 0], sol.z.n[-1, 0]
+    work = lambda x: 0.5 * KAPPA * x**2 / KT
+    weights = np.exp(-np.stack([0 * x, -1.0 + work(x - 2.0), -4.0 + work(x + 2.0)]))
+    np.testing.assert_allclose(n, (weights / weights.sum(0))[1:], rtol=0, atol=1e-9)
+    assert n.max() > 0.9
+
+
 DRIVES = {
     "isometric": [Hold(0.02)],
     "moved": [Hold(0.004), Ramp(0.8, 0.008), Ramp(-1.2, 0.004), Hold(0.004)],
