@@ -1,5 +1,7 @@
 """A batch is its runs: what many half-sarcomeres do together is what each does alone, and mistakes name the run."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import myoscale as ms
 from myoscale import zoo
+from myoscale.errors import InterruptedRun
 from myoscale.protocol import Hold, Ramp
 
 F1, G1, G2, H = 43.3, 10.0, 209.0, 15.6
@@ -83,6 +86,19 @@ def test_progress_comes_to_an_end():
     level = ms.Kinetic(40, sites=5, dt=2e-3)
     ms.batch(MODELS, level, STARTS, t1=T, drive=DRIVES, progress=lambda *words: said.append(words))
     assert "compiling" in said[0][0] and said[-1][1] == 1.0
+
+
+def test_interrupted_after_a_chunk(monkeypatch):
+    """What has been computed is kept."""
+    monkeypatch.setattr(sys.modules["myoscale.run.batch"], "_CHUNK", 2)
+
+    def stop(word, fraction):
+        if 0 < fraction < 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRun, match="after 2 of 3 runs") as interrupted:
+        ms.batch(MODELS, LEVELS[0], STARTS, t1=T, drive=DRIVES, progress=stop)
+    assert np.isfinite(interrupted.value.solution.y).all() and len(interrupted.value.solution) == 2
 
 
 def run(models=MODELS[0], starts=STARTS[0], level=LEVELS[0], **options):

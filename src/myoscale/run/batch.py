@@ -15,7 +15,7 @@ import numpy as np
 
 from ..books import Stats
 from ..drive import AbstractDrive, Free
-from ..errors import InputError, StoppedError
+from ..errors import InputError, InterruptedRun, StoppedError
 from ..levels import AbstractLevel, Reduced, Sampling
 from ..levels.base import need_memory
 from ..levels.integrate import Record
@@ -67,7 +67,8 @@ class Batch(Sequence[Solution]):
         return assemble(self._scenarios[i], self.ts, self._grid, pick(self._begun), pick(self._record), self.stats)
 
     def __repr__(self) -> str:
-        return f"Batch({len(self)} runs, {self._scenarios[0].level.label}, t = {self.ts[0]:g} … {self.ts[-1]:g}, {len(self.ts)} times)"
+        failed = f", {len(self.failed)} of them failed" if self.failed else ""
+        return f"Batch({len(self)} runs{failed}, {self._scenarios[0].level.label}, t = {self.ts[0]:g} … {self.ts[-1]:g}, {len(self.ts)} times)"
 
 
 @float64
@@ -92,7 +93,8 @@ def batch(
     **Returns:** a `Batch`, a sequence of solutions.
 
     **Raises:** `InputError` for input that cannot be used. Every object has checked its own numbers when it was made; what only `solve` looks at is looked at
-    in the first run and in those with the least and the greatest value of each number that differs.
+    in the first run and in those with the least and the greatest value of each number that differs. Interrupted, `InterruptedRun` has the batch so far in
+    `.solution`.
     """
     given = {"model": model, "start": start, "drive": drive, "seed": seed}
     if is_traced((model, level, start, drive)):
@@ -130,15 +132,26 @@ def _computed(scenarios, times, mapped, common, progress) -> Batch:
     size, word = min(_CHUNK, count), f"{level.label}: {count} runs"
     progress(f"{word}: compiling", 0.0)
     program, parts = compiled(_chunk, costs), []
-    for begin in range(0, count, size):
-        rows = np.minimum(np.arange(begin, begin + size), count - 1)
-        some = jax.tree.map(lambda a, rows=rows: jnp.asarray(a[rows]), (mapped, keys))
-        part = concrete(program(*some, tree_arrays(common), fixed))
-        parts.append(jax.tree.map(lambda a, n=min(size, count - begin): a[:n], part))
-        if begin == 0:
-            need_memory(level, count / size * sum(a.size for a in jax.tree.leaves(part)))
-        progress(word, min(begin + size, count) / count)
+    try:
+        for begin in range(0, count, size):
+            rows = np.minimum(np.arange(begin, begin + size), count - 1)
+            some = jax.tree.map(lambda a, rows=rows: jnp.asarray(a[rows]), (mapped, keys))
+            part = concrete(program(*some, tree_arrays(common), fixed))
+            if begin == 0:
+                need_memory(level, count / size * sum(a.size for a in jax.tree.leaves(part)))
+            parts.append(jax.tree.map(lambda a, n=min(size, count - begin): a[:n], part))
+            progress(word, min(begin + size, count) / count)
+    except KeyboardInterrupt as interrupt:
+        done = _gathered(scenarios, times, grid, steps, parts, costs) if parts else None
+        message = f"Interrupted after {len(done or ())} of {count} runs; their results are kept."
+        raise InterruptedRun(message, done) from interrupt
+    return _gathered(scenarios, times, grid, steps, parts, costs)
+
+
+def _gathered(scenarios, times, grid, steps: int, parts: list, costs: Costs) -> Batch:
+    """The runs that have been computed."""
     begun, record = jax.tree.map(lambda *parts: np.concatenate(parts), *parts)
+    count = len(record.y)
     stats = Stats(
         path=f"a batch of {count} runs",
         steps=steps * (len(grid) - 1),
@@ -148,7 +161,7 @@ def _computed(scenarios, times, mapped, common, progress) -> Batch:
         memory=costs.memory,
         compression=0.0,
     )
-    return Batch(scenarios, times, grid, begun, record, stats)
+    return Batch(scenarios[:count], times, grid, begun, record, stats)
 
 
 def tree_arrays(tree: PyTree) -> PyTree:
