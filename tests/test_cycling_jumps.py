@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, kstest, norm, uniform
 from stepping import free
 
 import myoscale as ms
@@ -119,13 +119,29 @@ def exchanged(heads, dt, u, x=None, attached=0.0, r=1.0, seed=5, spacing=4.0, **
         return before, after, jax.tree.map(float, flux)
 
 
+def test_heads_start_with_the_law():
+    """The share attached, and where: Kolmogorov's distance; detached heads are uniform over what is left."""
+    law = ms.Normal(mean=1.5, std=0.5)
+    start, _, _ = exchanged(100_000, 0.0, 0.0, law, 0.2)
+    x, attached = np.asarray(start.l), np.asarray(start.state) == 1
+    assert abs(attached.mean() - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 1e5)
+    assert kstest(x[attached], norm(1.5, 0.5).cdf).pvalue > 1e-4
+    assert kstest((x + 2) % 4, uniform(0, 4).cdf).pvalue > 1e-4
+
+
 def test_the_number_attached_is_binomial():
-    """At rest, n(x, t) = f/(f + g)(1 − e^{−(f+g)t}): in one long exchange heads jump many times, and 400 groups of 20 tell."""
-    t, n = 3.0, 20
+    """At rest, n(x, t) = f/(f + g)(1 − e^{−(f+g)t}): in one long exchange heads jump many times, and 5,000 groups of 20 tell."""
+    t, n, groups = 6.0, 20, 5_000
     phase = (np.arange(20_000) + 0.5) / 20_000 * 4.0 - 2.0
     p = np.mean(oracle.huxley_rise(phase, t, F1, G1, h=1.0))
-    counts = np.asarray(exchanged(400 * n, t, 0.0)[1].state).reshape(400, n).sum(1)
-    expected = 400 * binom.pmf(np.arange(n + 1), n, p)
+    _, after, flux = exchanged(groups * n, t, 0.0)
+    counts = np.asarray(after.state).reshape(groups, n).sum(1)
+    expected = groups * binom.pmf(np.arange(n + 1), n, p)
+    # All that attached in that time, ∫f(1 − n)dt.
+    f = np.where((phase > 0) & (phase < 1), F1 * phase, 0.0)
+    total = f + np.where(phase > 0, G1 * phase, G2)
+    attachments = np.mean(f * (t - f / total * (t + np.expm1(-total * t) / total)))
+    assert abs(flux.attached - attachments) < 4 * np.sqrt(2 * attachments / (groups * n))
     # Pearson's χ², of classes that are expected five times or more.
     cut = np.flatnonzero(expected >= 5)
     classes = np.clip(counts, cut[0], cut[-1])
