@@ -243,7 +243,7 @@ def _exchange(problem: Problem, state: State, h: Array) -> State:
         attached=state.tally.attached,
         closure_error=state.tally.closure_error,
     )
-    return state._replace(motion=motion._replace(v=v), still=after, tally=tally, step=state.step + 1)
+    return state._replace(motion=motion._replace(v=v), still=after, tally=tally, step=state.step + (h > 0))
 
 
 def _kinetic(problem, y, v, before, after, gained):

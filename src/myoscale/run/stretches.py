@@ -15,7 +15,7 @@ from .. import checkpoint
 from ..books import Cycling, Energy, Stats
 from ..drive import QuasiStatic
 from ..errors import InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
-from ..levels import splitting
+from ..levels import Sampling, splitting
 from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, enter, stretch
 from ..levels.steps import complete, substeps
 from ..macro import Ledger
@@ -108,7 +108,9 @@ class Run:
         key = jax.random.key(scenario.seed)
         drive = tree_float(legs[0].drive(y))
         level = complete(scenario.level, scenario.model)
-        begun = compiled(begin, costs)(model, level, start, drive, key, scenario.seed, grid)
+        # Only Sobol points need a seed that is a number; others would compile anew for each.
+        number = scenario.seed if getattr(level, "sampling", None) is Sampling.SOBOL else 0
+        begun = compiled(begin, costs)(model, level, start, drive, key, number, grid)
         problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
         advance = stretch
         if scheme_of(model.bridge) is not None:
