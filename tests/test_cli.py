@@ -31,8 +31,8 @@ QUICK = ["compare", "linear", "--t1", "5", "--reference", "characteristics:8", "
 WRITTEN = ["figure.pdf", "figure.png", "figure.svg", "page.html", "study.nc", "table.txt"]
 
 
-def shell(*arguments):
-    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+def shell(*arguments, **environment):
+    return CliRunner(env=environment).invoke(cli.app, [str(a) for a in arguments])
 
 
 def process(*arguments, **environment):
@@ -45,7 +45,7 @@ def process(*arguments, **environment):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "a" / "b"
-    return shell(*QUICK, "--out", out), out
+    return shell(*QUICK, "--out", out, COLUMNS="120"), out  # wide enough for the whole table
 
 
 # What it does

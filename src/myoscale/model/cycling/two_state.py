@@ -1,5 +1,6 @@
 """Schemes of one detached and one attached state whose rates are linear between breakpoints."""
 
+import abc
 import math
 from typing import ClassVar
 
@@ -64,8 +65,12 @@ class AbstractLinearRates(AbstractCycling):
         """[0, h]."""
         return 0.0, self.h
 
+    @abc.abstractmethod
     def rates(self, x) -> dict[tuple[int, int], Array]:
         """f and g."""
+
+    def linear(self, x) -> dict[tuple[int, int], Array]:
+        """Those of 1957."""
         attach = jnp.where((x > 0) & (x <= self.h), self.f1 * x / self.h, 0.0)
         detach = jnp.where(x <= 0, self.g2, self.g1 * x / self.h)
         return {(0, 1): attach, (1, 0): detach}
@@ -88,6 +93,10 @@ class Huxley1957(AbstractLinearRates):
     momentum: Momentum = MOMENTUM
     availability: Availability = AVAILABILITY
 
+    def rates(self, x):
+        """f and g."""
+        return self.linear(x)
+
 
 class Zahalak1981(AbstractLinearRates):
     """Huxley's rates with faster detachment beyond h, g₁x/h + g₃(x/h − 1), for lengthening muscle (Zahalak 1981).
@@ -108,5 +117,5 @@ class Zahalak1981(AbstractLinearRates):
 
     def rates(self, x):
         """f and g, with what g₃ adds."""
-        linear = super().rates(x)
+        linear = self.linear(x)
         return linear | {(1, 0): linear[1, 0] + self.g3 * jnp.maximum(x / self.h - 1.0, 0.0)}
