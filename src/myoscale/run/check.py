@@ -124,7 +124,8 @@ def _check_leg(drive: AbstractDrive, model: Model, ends: tuple[float, float]) ->
 def _called(name: str, function: Callable[[Array], Any], t: Array) -> Any:
     """A user's function of time, traced as a run traces it; what it raises becomes one sentence."""
     try:
-        return jax.jit(lambda t: function(t))(t)  # a Partial that holds arrays has no hash
+        jax.eval_shape(function, t)
+        return function(t)
     except InputError:
         raise
     except Exception as error:  # whatever the user's own code raises
