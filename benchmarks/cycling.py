@@ -84,13 +84,14 @@ def peers(runs: int) -> None:
                 model.advance_step(step, 20.0, length * cells, speed * cells)
 
         began = time.process_time()
-        run(0.01)
-        seconds = float(np.clip(0.05 / (time.process_time() - began), 0.01, 1.0))
-        one, more = (
-            cpu(lambda run=run, s=seconds: run(s), 1),
-            cpu(lambda run=run, s=seconds: run((1.0 + LONGER) * s), 1),
-        )
-        row(f"crossbridge {name}, batch of {runs}", one / seconds, more / seconds, runs, "", "")
+        run(5 * step)
+        seconds = float(
+            np.clip(10.0 * 5 * step / (time.process_time() - began), 5 * step, 1.0)
+        )  # for ten seconds' work
+        began = time.process_time()
+        run(seconds)
+        spent = (time.process_time() - began) / seconds / runs
+        print(f"{f'crossbridge {name}, batch of {runs}':44s} {spent:12.5f}", flush=True)
 
 
 def main() -> None:
