@@ -6,6 +6,7 @@ laboratory's frame and every integral on panels between breakpoints; nothing is 
 
 import functools
 import itertools
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ class Ready(ms.AbstractCycling):
 
     detached = 2
     attached = 2
-    atp = {(3, 0): 1.0}  # noqa: RUF012
+    atp: ClassVar = {(3, 0): 1.0}
 
     spacing: Scalar = 36.0
     momentum: ms.Momentum = ms.parameter("", static=True, default=ms.Momentum.COMOVING)

@@ -6,7 +6,7 @@ Load-bearing: `test_a_mistake_is_a_sentence`, and `test_a_mistake_in_a_file_is_i
 import re
 import subprocess
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +47,7 @@ class Two(Scheme):
     """Two detached states."""
 
     detached = 2
-    atp = {(2, 0): 1.0}  # noqa: RUF012
+    atp: ClassVar = {(2, 0): 1.0}
 
     def generator(self, x):
         attach = jnp.where((x > 0) & (x < 1), x, 0.0)
