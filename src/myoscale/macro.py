@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from .drive import AbstractDrive, Length, QuasiStatic, at, rates
 from .model import Model, Stacked
 from .numerics import small
-from .population import AbstractPopulation, energies, inertia
+from .population import AbstractPopulation
 from .types import Array, Float, PyTree
 
 
@@ -105,7 +105,7 @@ def prescribe(drive: AbstractDrive, t: Array, y: Array, v: Array) -> tuple[Array
 def mass_matrix(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Float[Array, "ny ny"]:
     """M_y = M₀ + assemble(M)."""
     q = model.tissue.kinematics(y)
-    mass = over_points(model, lambda bridge, z, q: inertia(population, bridge, z, q), z, q)
+    mass = over_points(model, lambda bridge, z, q: population.inertia(bridge, z, q), z, q)
     return jnp.asarray(model.tissue.mass_matrix) + model.tissue.assemble(y, mass)
 
 
@@ -182,7 +182,7 @@ def ledger(model: Model, population: AbstractPopulation, drive: AbstractDrive, y
     heads = model.tissue.heads
 
     def point(bridge, z, q, u):
-        return (0.5 * u @ inertia(population, bridge, z, q) @ u, *energies(population, bridge, z, q))
+        return (0.5 * u @ population.inertia(bridge, z, q) @ u, *population.energies(bridge, z, q))
 
     kinetic, elastic, pair = (heads @ part for part in over_points(model, point, z, q, u))
     moving = 0.0 if isinstance(drive, QuasiStatic) else 1.0

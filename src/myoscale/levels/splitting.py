@@ -18,7 +18,7 @@ from ..drive import Length, QuasiStatic, at
 from ..macro import Motion
 from ..model import Momentum, scheme_of
 from ..numerics import small
-from ..population import AbstractCyclingPopulation, energies, inertia
+from ..population import AbstractCyclingPopulation
 from ..types import Array, Float, PyTree
 from .integrate import Outcome, Problem, Record, State, field, refresh, weakest
 
@@ -72,12 +72,12 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
     def one(state, t):
         h = (t - state.t) / problem.substeps
 
-        def step(state, ahead):
-            return _move(problem, _exchange(problem, state, h), h / 2, ahead), None
+        def step(state, behind):
+            return _exchange(problem, _move(problem, state, behind, h / 2), h), None
 
         # Nothing happens between two steps: the last half of one and the first half of the next are one motion.
-        ahead = jnp.where(jnp.arange(1, problem.substeps + 1) < problem.substeps, h / 2, 0.0)
-        end, _ = jax.lax.scan(step, _move(problem, state, None, h / 2), ahead)
+        behind = jnp.where(jnp.arange(problem.substeps) > 0, h / 2, 0.0)
+        end = _move(problem, jax.lax.scan(step, state, behind)[0], h / 2, jnp.zeros(()))
         tally = end.tally._replace(
             attached=share_attached(problem.model, problem.population, end.still),
             closure_error=closure_error(problem.model, problem.population, end.still),
@@ -123,10 +123,10 @@ def _record(problem: Problem, state: State) -> Record:
     )
 
 
-def _move(problem: Problem, state: State, behind: Array | None, ahead: Array) -> State:
-    """Tissue moves for the last half of a step (none before the first) and the first half of the next, and with it all labels."""
+def _move(problem: Problem, state: State, behind: Array, ahead: Array) -> State:
+    """Tissue moves for the last half of a step (0 before the first) and the first half of the next, and with it all labels."""
     drive, model = problem.drive, problem.model
-    whole = ahead if behind is None else behind + ahead
+    whole = behind + ahead
     if isinstance(drive, Length) and len(drive.indices(model.tissue.ny)) == model.tissue.ny:
         motion = _prescribed(problem, state, whole)
     elif isinstance(drive, QuasiStatic) and model.tissue.damping is None:
@@ -138,39 +138,33 @@ def _move(problem: Problem, state: State, behind: Array | None, ahead: Array) ->
 
 
 def _prescribed(problem: Problem, state: State, h: Array) -> Motion:
-    """All coordinates are given. What moves them pays the change of kinetic energy and, by Gauss's rule, work against forces."""
+    """All coordinates are given. What moves them pays the change of energy, which is exact, and what damping takes, by Gauss's rule."""
     model, population, drive, z = problem.model, problem.population, problem.drive, state.still
     place = lambda t: macro.prescribe(drive, t, state.motion.y, state.motion.v)
+    energy = lambda t: sum(macro.ledger(model, population, drive, *place(t), z))
 
-    def kinetic(t):
-        y, v = place(t)
-        return 0.5 * v @ macro.mass_matrix(model, population, y, z) @ v
-
-    def powers(t):
-        y, v = place(t)
-        return -v @ macro.static_force(model, population, y, z), v @ macro.damping_matrix(model) @ v
+    def damped(t):
+        v = place(t)[1]
+        return v @ macro.damping_matrix(model) @ v
 
     end = state.t + h
-    against, damped = jax.vmap(powers)(state.t + h * jnp.asarray((_GAUSS[0] + 1) / 2))
-    weights = h * jnp.asarray(_GAUSS[1] / 2)
+    taken = h * jnp.asarray(_GAUSS[1] / 2) @ jax.vmap(damped)(state.t + h * jnp.asarray((_GAUSS[0] + 1) / 2))
+    motion, work = state.motion, energy(end) - energy(state.t) + taken
     y, v = place(end)
-    work = kinetic(end) - kinetic(state.t) + weights @ (against + damped)
-    motion = state.motion
-    return motion._replace(y=y, v=v, load=motion.load + work, damping=motion.damping - weights @ damped)
+    return motion._replace(y=y, v=v, load=motion.load + work, damping=motion.damping - taken)
 
 
-def _static(problem: Problem, state: State, behind: Array | None, ahead: Array) -> Motion:
+def _static(problem: Problem, state: State, behind: Array, ahead: Array) -> Motion:
     """Equilibrium at the end of a step with its mean velocity, and on at that velocity to the middle of the next.
 
     There bridges attach and let go, to second order. What moves the tissue so slowly balances it all the way: it does work against the
     bridges as they are, by Gauss's rule, and differs from the load by what a step changes.
     """
     motion = state.motion
-    end, v = motion.y, motion.v
-    if behind is not None:
-        begin = motion.y - behind * v
-        end = settled(problem, state.t + behind, motion.y, state.still)
-        v = (end - begin) / jnp.where(behind > 0, 2 * behind, 1.0)
+    begun = behind > 0
+    begin = motion.y - behind * motion.v
+    end = jnp.where(begun, settled(problem, state.t + behind, motion.y, state.still), motion.y)
+    v = jnp.where(begun, (end - begin) / jnp.where(begun, 2 * behind, 1.0), motion.v)
     y = end + ahead * v
     model = problem.model.one_way()
     against = lambda s: -macro.static_force(model, problem.population, motion.y + s * (y - motion.y), state.still)
@@ -224,15 +218,16 @@ def _exchange(problem: Problem, state: State, h: Array) -> State:
     duration = jnp.broadcast_to(h, heads.shape)
     after, flux = macro.over_points(model, population.exchange, z, q, u, duration, r, keys)
 
-    def masses(bridge, z, q):
-        return inertia(population, bridge, z, q), energies(population, bridge, z, q)[1]
+    def masses(bridge, z, after, q):
+        pair = population.energies(bridge, after, q)[1] - population.energies(bridge, z, q)[1]
+        return population.inertia(bridge, z, q), population.unit_inertia(bridge, z, q), pair
 
-    before_mass, before_pair = macro.over_points(model, masses, z, q)
-    after_mass, after_pair = macro.over_points(model, masses, after, q)
-    pair = heads @ (after_pair - before_pair)
-    unit = macro.over_points(model, lambda bridge, z, q: population.unit_inertia(bridge, z, q), after, q)
+    # The mass afterwards from the fluxes: sums over what an exchange returns would compute it once more for each.
+    before, unit, pair = macro.over_points(model, masses, z, after, q)
     gained = flux.attached[:, None, None] * unit
-    kinetic_in, kinetic_out, v = _kinetic(problem, y, v, before_mass, after_mass, gained)
+    held = before + gained - (flux.detached + flux.lost)[:, None, None] * unit
+    pair = heads @ pair
+    kinetic_in, kinetic_out, v = _kinetic(problem, y, v, before, held, gained)
     tally = Tally(
         energy_in=state.tally.energy_in + heads @ flux.energy_in + jnp.maximum(pair, 0.0) + kinetic_in,
         energy_out=state.tally.energy_out + heads @ flux.energy_out + jnp.maximum(-pair, 0.0) + kinetic_out,

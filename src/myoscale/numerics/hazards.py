@@ -16,9 +16,14 @@ from ..types import Array, PyTree, Scalar
 
 
 def box_mean(
-    rate: Callable[[Array], PyTree], low: Array, high: Array, breakpoints: tuple[Scalar, ...], degree: int | None = None
+    rate: Callable[[Array], PyTree],
+    low: Array,
+    high: Array,
+    breakpoints: tuple[Scalar, ...],
+    degree: int | None = None,
+    apart: Array | None = None,
 ) -> Any:
-    """Mean of `rate` over [low, high], split at increasing breakpoints.
+    """Mean of `rate` over [low, high], split at increasing breakpoints; or over that box moved by ± `apart`, half each.
 
     **Arguments:** `rate`, elementwise, returns arrays that may append axes; `low` < `high`, of one shape; `degree`, of rates that are
     polynomials between breakpoints: their means are exact (to degree 3 if left out).
@@ -26,15 +31,18 @@ def box_mean(
     **Returns:** as `rate(low)`.
     """
     nodes, weights = np.polynomial.legendre.leggauss(2 if degree is None else degree // 2 + 1)
-    cuts = [low, *(jnp.clip(b, low, high) for b in breakpoints), high]
+    boxes = [(low, high)] if apart is None else [(low - apart, high - apart), (low + apart, high + apart)]
     total = None
-    for left, right in itertools.pairwise(cuts):
-        for node, weight in zip(nodes, weights, strict=True):
-            part = lambda value, share=weight / 2 * (right - left): _along(share, value) * value
-            parts = jax.tree.map(part, rate(left + (right - left) * ((node + 1) / 2)))
-            total = parts if total is None else jax.tree.map(jnp.add, total, parts)
+    for begin, end in boxes:
+        cuts = [begin, *(jnp.clip(b, begin, end) for b in breakpoints), end]
+        for left, right in itertools.pairwise(cuts):
+            for node, weight in zip(nodes, weights, strict=True):
+                part = lambda value, share=weight / 2 * (right - left): _along(share, value) * value
+                parts = jax.tree.map(part, rate(left + (right - left) * ((node + 1) / 2)))
+                total = parts if total is None else jax.tree.map(jnp.add, total, parts)
     # One division, and last: XLA keeps what it has divided, and would compute anything cheaper anew wherever it is used.
-    return jax.tree.map(lambda total: total / _along(high - low, total), total)
+    whole = (high - low) * len(boxes)
+    return jax.tree.map(lambda total: total / _along(whole, total), total)
 
 
 def _along(a: Array, b: Array) -> Array:
@@ -46,10 +54,9 @@ def phis(h: Array) -> tuple[Array, Array]:
     """φ₁ = (1 − e^{−h})/h and φ₂ = (1 − φ₁)/h for h ≥ 0; h φ₁ and h² φ₂, which are what heads do, to rounding."""
     small = h < 1e-3
     large = jnp.where(small, 1.0, h)
-    first = (1.0 - jnp.exp(-large)) / large
-    second = (1.0 - first) / large
-    series = 0.5 - h * (1 / 6 - h * (1 / 24 - h / 120))
-    return jnp.where(small, 1.0 - h * series, first), jnp.where(small, series, second)
+    series = 0.5 - h * (1 / 6 - h * (1 / 24 - h * (1 / 120)))
+    first = jnp.where(small, 1.0 - h * series, 1.0 - jnp.exp(-large)) / large  # divided last: see `box_mean`
+    return first, jnp.where(small, series, 1.0 - first) / large
 
 
 def exchange_pair(p: Array, q: Array, there: Array, back: Array) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """Representations of the bridge population at one point: points, a density, a few moments; and of bridges that attach and detach."""
 
-from .base import AbstractPopulation, Measure, energies, inertia, local
+from .base import AbstractPopulation, Measure, local
 from .cycling import AbstractCyclingPopulation, Flux
 from .density import Density
 from .distribution import Distribution
@@ -22,7 +22,5 @@ __all__ = [
     "Measure",
     "Moments",
     "Sites",
-    "energies",
-    "inertia",
     "local",
 ]

@@ -18,15 +18,14 @@ import jax.numpy as jnp
 from .. import mechanics
 from ..model.bridge import AbstractBridge
 from ..numerics.blocks import block_map, block_sum
-from ..types import Array, Float, Int, PyTree, Scalar
+from ..types import Array, Float, PyTree, Scalar
 
 
 class Measure(eqx.Module):
-    """Weighted points that stand for μ in expectations: x (K, nx), w (K,), and the state a (K,) each is in where bridges cycle."""
+    """Weighted points that stand for μ in expectations: x (K, nx) and w (K,)."""
 
     x: Float[Array, "K nx"]
     w: Float[Array, " K"]
-    a: Int[Array, " K"] | None = None
 
     def expect(self, function) -> Array:
         """∫ function dμ."""
@@ -55,6 +54,20 @@ class AbstractPopulation(eqx.Module):
     def transport(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"], u: Float[Array, " nq"]) -> PyTree:
         """ż under the rate u, with None for each leaf of z that does not move."""
 
+    def inertia(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Float[Array, "nq nq"]:
+        """M = m ∫ΦᵀΦ dμ."""
+
+        def product(x):
+            phi = mechanics.flow(bridge, x, q)
+            return phi.T @ phi
+
+        return bridge.mass * self.measure(bridge, z, q).expect(product)
+
+    def energies(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> tuple[Array, Array]:
+        """∫W₁dμ and ½∬V dμdμ."""
+        measure = self.measure(bridge, z, q)
+        return measure.expect(bridge.energy), pair_energy(bridge, measure)
+
     def local(
         self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"], u: Float[Array, " nq"]
     ) -> tuple[Float[Array, "nq nq"], Float[Array, " nq"], PyTree]:
@@ -72,30 +85,6 @@ class AbstractPopulation(eqx.Module):
     def probes(self, z: PyTree, bridge: AbstractBridge, q: Float[Array, " nq"]) -> Float[Array, "K nx"]:
         """The extensions at which the representation needs the constraint to have full rank."""
         return self.measure(bridge, z, q).x
-
-
-def inertia(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Array:
-    """M = m ∫ΦᵀΦ dμ, (nq, nq)."""
-
-    def product(x):
-        phi = mechanics.flow(bridge, x, q)
-        return phi.T @ phi
-
-    return bridge.mass * population.measure(bridge, z, q).expect(product)
-
-
-def energies(population: AbstractPopulation, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> tuple:
-    """∫W₁dμ and ½∬V dμdμ."""
-    measure = population.measure(bridge, z, q)
-    return elastic_energy(bridge, measure), pair_energy(bridge, measure)
-
-
-def elastic_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:
-    """∫W₁dμ, with the energy of its own state for each point of a cycling bridge."""
-    if measure.a is None:
-        return measure.expect(bridge.energy)
-    energy = lambda point: point[1] * bridge.cycling.energies(bridge, point[0][0])[point[2]]
-    return block_sum(energy, (measure.x, measure.w, measure.a))
 
 
 def pair_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:
@@ -124,14 +113,14 @@ def local(
     """M, f and ż of M q̈ = f at one point: the physics, for every representation (see the module)."""
 
     def lagrangian(z, q):
-        mass, energy = inertia(population, bridge, z, q), sum(energies(population, bridge, z, q))
+        mass, energy = population.inertia(bridge, z, q), sum(population.energies(bridge, z, q))
         return 0.5 * u @ mass @ u - energy
 
     moving, still = eqx.partition(z, moves(population, bridge, z, q))
     whole = lambda part: eqx.combine(part, still)
     zdot, pull = jax.vjp(lambda u: population.transport(bridge, z, q, u), u)
     by_z, by_q = jax.grad(lambda part, q: lagrangian(whole(part), q), (0, 1))(moving, q)
-    mass, mass_rate = jax.jvp(lambda part, q: inertia(population, bridge, whole(part), q), (moving, q), (zdot, u))
+    mass, mass_rate = jax.jvp(lambda part, q: population.inertia(bridge, whole(part), q), (moving, q), (zdot, u))
     return mass, by_q + pull(by_z)[0] - mass_rate @ u, zdot
 
 

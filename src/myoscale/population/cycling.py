@@ -15,8 +15,9 @@ import numpy as np
 from .. import mechanics
 from ..model import AbstractCycling, AbstractLaw
 from ..model.bridge import AbstractBridge
+from ..numerics.sums import total
 from ..types import Array, Float, PyTree
-from .base import AbstractPopulation, Measure, pair_forces
+from .base import AbstractPopulation, Measure, pair_energy, pair_forces
 from .kept import Attached
 
 
@@ -82,12 +83,21 @@ class AbstractCyclingPopulation(AbstractPopulation):
         return mechanics.flow(bridge, self.shift(bridge, z, q)[None], q)[0] @ u
 
     def measure(self, bridge, z, q):
-        """Attached heads, each with its state."""
+        """Attached heads."""
         labels, w = self.attached(bridge, z)
-        states, count = w.shape
-        x = jnp.broadcast_to(labels + self.shift(bridge, z, q), (states, count)).reshape(-1, 1)
-        a = bridge.cycling.detached + jnp.repeat(jnp.arange(states), count)
-        return Measure(x, w.ravel(), a)
+        x = jnp.broadcast_to(labels + self.shift(bridge, z, q), w.shape).reshape(-1, 1)
+        return Measure(x, w.ravel())
+
+    def inertia(self, bridge, z, q):
+        """All heads have the same Φ."""
+        return total(self.attached(bridge, z)[1]) * self.unit_inertia(bridge, z, q)
+
+    def energies(self, bridge, z, q):
+        """Each state has an energy of its own."""
+        labels, w = self.attached(bridge, z)
+        x = labels + self.shift(bridge, z, q)
+        elastic = sum(total(w[a] * jax.vmap(energy)(x)) for a, energy in enumerate(held(bridge)))
+        return elastic, pair_energy(bridge, self.measure(bridge, z, q))
 
     def unit_inertia(self, bridge: AbstractBridge, z: PyTree, q: Float[Array, " nq"]) -> Float[Array, "nq nq"]:
         """m ΦᵀΦ, of one head."""
@@ -110,14 +120,19 @@ class AbstractCyclingPopulation(AbstractPopulation):
         """M = m ∫dμ ΦᵀΦ and f = Φᵀ(∫F₁dμ − mΩ ∫dμ): one sum over attached heads."""
         labels, w = self.attached(bridge, z)
         x = labels + self.shift(bridge, z, q)
-        slopes = jax.vmap(jax.jacfwd(lambda x: bridge.cycling.energies(bridge, x)[bridge.cycling.detached :]))(x)
-        force = -jnp.sum(w * slopes.T)
+        force = -sum(total(w[a] * jax.vmap(jax.grad(energy))(x)) for a, energy in enumerate(held(bridge)))
         if bridge.interaction is not None:
             measure = self.measure(bridge, z, q)
             force = force + jnp.sum(measure.w * pair_forces(bridge, measure)[:, 0])
         phi, bias = mechanics.flow_and_bias(bridge, x[:1], q, u)
-        mass = bridge.mass * jnp.sum(w)
+        mass = bridge.mass * total(w)
         return mass * phi.T @ phi, phi[0] * (force - mass * bias[0]), self.transport(bridge, z, q, u)
+
+
+def held(bridge: AbstractBridge) -> list:
+    """The energies of extension, one for each attached state: one by one."""
+    scheme = bridge.cycling
+    return [lambda x, a=a: scheme.energies(bridge, x)[a] for a in range(scheme.detached, scheme.states)]
 
 
 def period(x: Array, spacing: Array) -> Array:

@@ -71,8 +71,8 @@ class AbstractLinearRates(AbstractCycling):
 
     def linear(self, x) -> dict[tuple[int, int], Array]:
         """Those of 1957."""
-        attach = jnp.where((x > 0) & (x <= self.h), self.f1 * x / self.h, 0.0)
-        detach = jnp.where(x <= 0, self.g2, self.g1 * x / self.h)
+        attach = jnp.where((x > 0) & (x <= self.h), (self.f1 / self.h) * x, 0.0)
+        detach = jnp.where(x <= 0, self.g2, (self.g1 / self.h) * x)
         return {(0, 1): attach, (1, 0): detach}
 
     def generator(self, x):
@@ -118,4 +118,4 @@ class Zahalak1981(AbstractLinearRates):
     def rates(self, x):
         """f and g, with what g₃ adds."""
         linear = self.linear(x)
-        return linear | {(1, 0): linear[1, 0] + self.g3 * jnp.maximum(x / self.h - 1.0, 0.0)}
+        return linear | {(1, 0): linear[1, 0] + self.g3 * jnp.maximum((1.0 / self.h) * x - 1.0, 0.0)}
