@@ -13,6 +13,10 @@ from pathlib import Path
 # Programs that call back into Python are never kept in JAX's cache; diffrax's checks of its arguments do. Before equinox is imported.
 os.environ.setdefault("EQX_ON_ERROR", "off")
 
+# Most of a test's time goes into compiling. XLA's older emitter of loops takes two thirds of the time and gives the same bits;
+# whoever sets XLA_FLAGS, to an empty text too, decides otherwise. An XLA that does not know a flag refuses to start.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+
 import jax
 import pytest
 from hypothesis import settings
