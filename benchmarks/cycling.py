@@ -22,7 +22,7 @@ from myoscale.protocol import Hold, Protocol, Ramp
 H, F1, G1, G2 = 15.6, 43.3, 10.0, 209.0  # nm, 1/s
 PHI = (F1 + G1) * H / 2  # nm/s
 LONGER = 10.0  # s
-DT = 1 / 600  # s, a divisor of what lies between saved times
+DT = 1 / 500  # s, a divisor of what lies between saved times
 
 
 def half_sarcomere(factor: float = 1.0) -> ms.Model:

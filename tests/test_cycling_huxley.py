@@ -46,6 +46,14 @@ def test_pure_sliding_keeps_everything():
         assert abs(last.mean[0] - first.mean[0] + 0.64) < 1e-12
 
 
+def test_work_is_force_times_velocity():
+    """What the ledger says of a stretch is what the reactions recorded on the way did, but for the error of the trapezoid."""
+    drive, level = Length(Line(0.0, 10.0, 0.0)), ms.Kinetic(128, sites=0.5, dt=1e-3)
+    run = ms.solve(half_sarcomere(), level, ms.Start(0.0), t1=0.2, drive=drive, save=201)
+    work = np.trapezoid(run.reaction[:, 0] * run.v[:, 0], run.ts)
+    assert abs(work / run.energy.load[-1] - 1) < 2e-5
+
+
 def test_a_quick_release_keeps_the_ledger():
     """Fast along the quintic, with tissue mass: kinetic energy is a large part of the work."""
     steps = [ms.protocol.Hold(0.1), ms.protocol.Release(by=-2.0, duration=0.02), ms.protocol.Hold(0.1)]

@@ -122,6 +122,26 @@ def test_kinetic(ratio):
     assert np.abs(kinetic(ratio) - force(ratio)).max() < (5e-4 if abs(ratio) < 1 else 2e-3)
 
 
+@pytest.mark.parametrize("cells", [0.5, 0.9, 1.0, 1.017, 1.1, 2.0])
+def test_force_does_not_beat(cells):
+    """Steps of about a cell's length, where each cut stands where the last one stood: rates on one box instead of two err by 6e-3."""
+    velocity = -PHI  # a cell is 1/20
+    dt = cells / 20 / PHI
+    bridge = ms.zoo.LinearBridge(0.0, 1.0, 1.0, cycling=Huxley1957(spacing=20.0, h=1.0))
+    model = ms.Model(ms.SpringMass(mass=1e-6, stiffness=0.0), bridge)
+    ts = dt * np.append(0, np.arange(200, 400))
+    run = ms.solve(
+        model,
+        ms.Kinetic(400, sites=1, dt=dt * (1 + 1e-9)),
+        ms.Start(0.0),
+        t1=ts[-1],
+        drive=Length(Line(0.0, velocity, 0.0)),
+        save=ts,
+    )
+    found = -run.force[1:, 0, 0] / (ALPHA / 40)
+    np.testing.assert_allclose(found, force(-1.0), atol=1e-3)
+
+
 @pytest.mark.parametrize("ratio", [-1.0, 1.0])
 def test_kinetic_is_of_second_order(ratio):
     """Cells of 0.24, 0.12 and 0.06: greatest errors during a passage."""

@@ -239,7 +239,9 @@ class Sites(AbstractCyclingPopulation):
                 rest = jnp.where(stays[i], 1.0 - cuts[i], 1.0)
                 before, after = jnp.minimum(z.cut[i] / cut, 1.0), jnp.minimum((1.0 - z.cut[i]) / rest, 1.0)
                 beyond.append(after * there + (1.0 - after) * a[..., old.astype(int)])
-                a = jnp.where(jnp.broadcast_to(index == old, a.shape), before * a + (1.0 - before) * there[..., None], a)
+                a = jnp.where(
+                    jnp.broadcast_to(index == old, a.shape), before * a + (1.0 - before) * there[..., None], a
+                )
             for i, phase in enumerate(phases):
                 a = a.at[..., self.phases + i].set(jnp.where(stays[i], beyond[i], a[..., phase]))
             return a
