@@ -22,7 +22,8 @@ from myoscale.protocol import Hold, Protocol, Ramp
 H, F1, G1, G2 = 15.6, 43.3, 10.0, 209.0  # nm, 1/s
 PHI = (F1 + G1) * H / 2  # nm/s
 LONGER = 10.0  # s
-DT = 1 / 500  # s, a divisor of what lies between saved times
+SAVE = 61  # times in each simulated second's worth of protocol
+DT = 1 / 420  # s, a divisor of what lies between saved times, and just below half the fastest rate's time
 
 
 def half_sarcomere(factor: float = 1.0) -> ms.Model:
@@ -47,10 +48,10 @@ def cpu(run: Callable[[], object], times: int = 3) -> float:
     return min(found)
 
 
-def single(level, seconds: float) -> Callable[[], ms.Solution]:
+def single(level, seconds: float, save: int = SAVE) -> Callable[[], ms.Solution]:
     """One half-sarcomere."""
     model, drive = half_sarcomere(), protocol(seconds=seconds)
-    return lambda: ms.solve(model, level, ms.Start(0.0), t1=seconds, drive=drive)
+    return lambda: ms.solve(model, level, ms.Start(0.0), t1=seconds, drive=drive, save=save)
 
 
 def batch(level, runs: int, seconds: float) -> Callable[[], ms.Batch]:
@@ -58,7 +59,7 @@ def batch(level, runs: int, seconds: float) -> Callable[[], ms.Batch]:
     spread = np.linspace(0.0, 0.5, runs)
     models = [half_sarcomere(1.0 + x) for x in spread]
     drives = [protocol(1.0 - x, seconds) for x in spread]
-    return lambda: ms.batch(models, level, ms.Start(0.0), t1=seconds, drive=drives, save=101)
+    return lambda: ms.batch(models, level, ms.Start(0.0), t1=seconds, drive=drives, save=SAVE)
 
 
 def row(name: str, one: float, more: float, per: int, target: str, error: str) -> None:
@@ -102,8 +103,8 @@ def main() -> None:
     chosen = arguments.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    truth = single(ms.Characteristics(2000, dt=1e-4), 1.0)()
-    closed = single(ms.MomentClosure(dt=1e-4, watch=False), 1.0)()
+    truth = single(ms.Characteristics(2000, dt=1e-4), 1.0, 1201)()
+    closed = single(ms.MomentClosure(dt=1e-4, watch=False), 1.0, 1201)()
     isometric = abs(float(np.interp(0.3, truth.ts, truth.force[:, 0, 0])))
 
     def error(ts, force, truth=truth) -> str:

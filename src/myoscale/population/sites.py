@@ -305,18 +305,19 @@ class Sites(AbstractCyclingPopulation):
 
     def summary(self, bridge, z, q):
         """Nodes in order of extension, both parts of a cut one together."""
-        phases = self.phases
-        share = self.share(bridge.cycling, z)
-        x = (z.l[:, :phases] + self.shift(bridge, z, q)).ravel()
-        order = jnp.argsort(x)
-        weight = jnp.broadcast_to(self.weights[None], (self.periods, phases)).ravel()
-
+        phases, share = self.phases, self.share(bridge.cycling, z)
         amount = z.n * share[None, None]
         for i, phase in enumerate(z.phase):
             amount = amount.at[..., phase.astype(int)].add(amount[..., phases + i])
         n = (amount[..., :phases] / self.weights[None, None]).reshape(z.n.shape[0], -1)
+        x = (z.l[:, :phases] + self.shift(bridge, z, q)).ravel()
+        weight = jnp.broadcast_to(self.weights[None], (self.periods, phases)).ravel()
+        first = jnp.argmin(
+            x
+        )  # nodes that leave the window enter it at the other end: what was in order is so from here on
+        x, n, weight = (jnp.roll(a, -first, axis=-1) for a in (x, n, weight))
         detached = z.d @ share if z.d.shape[1] > 1 else z.d[:, 0]
-        return Profile(x[order], n[:, order], weight[order], detached.at[0].add((1.0 - self.span) * (z.d.shape[1] > 1)))
+        return Profile(x, n, weight, detached.at[0].add((1.0 - self.span) * (z.d.shape[1] > 1)))
 
     def cells(self, bridge, kept):
         """Each node's own share of its panel: side by side they fill the window."""

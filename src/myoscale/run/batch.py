@@ -223,11 +223,11 @@ def _check_one(scenario: Scenario, i: int) -> None:
 def _stacked(scenarios: Sequence[Scenario]) -> tuple[PyTree, PyTree]:
     """Model, start and drive of all runs as two trees: leaves that differ, stacked (B, …), and those that are the same in all."""
     parts = [(s.model, s.start, s.drive) for s in scenarios]
-    structure = jax.tree.structure(parts[0])
+    structure, kinds = jax.tree.structure(parts[0]), [_kind(part) for part in parts[0]]
     rows = []
     for i, part in enumerate(parts):
-        for name, one, other in zip(("models", "starts", "drives"), part, parts[0], strict=True):
-            if _kind(one) != _kind(other):
+        for name, one, first, kind in zip(("models", "starts", "drives"), part, parts[0], kinds, strict=True):
+            if one is not first and _kind(one) != kind:
                 raise InputError(
                     f"batch expected {name} that differ in numbers only. Received in run {i} another class, size or setting than in run 0: "
                     "put them into batches of their own."
