@@ -124,7 +124,7 @@ def test_kinetic(ratio):
 
 @pytest.mark.parametrize("cells", [0.5, 0.9, 1.0, 1.017, 1.1, 2.0])
 def test_force_does_not_beat(cells):
-    """Steps of about a cell's length, where each cut stands where the last one stood: rates on one box instead of two err by 6e-3."""
+    """Steps of about a cell's length, where each cut stands where the last one stood: rates on one box instead of two err by 2e-3."""
     velocity = -PHI  # a cell is 1/20
     dt = cells / 20 / PHI
     bridge = ms.zoo.LinearBridge(0.0, 1.0, 1.0, cycling=Huxley1957(spacing=20.0, h=1.0))
