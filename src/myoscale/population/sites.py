@@ -312,9 +312,8 @@ class Sites(AbstractCyclingPopulation):
         n = (amount[..., :phases] / self.weights[None, None]).reshape(z.n.shape[0], -1)
         x = (z.l[:, :phases] + self.shift(bridge, z, q)).ravel()
         weight = jnp.broadcast_to(self.weights[None], (self.periods, phases)).ravel()
-        first = jnp.argmin(
-            x
-        )  # nodes that leave the window enter it at the other end: what was in order is so from here on
+        # Nodes that leave the window enter it at the other end: in order from the first on, and round.
+        first = jnp.argmin(x)
         x, n, weight = (jnp.roll(a, -first, axis=-1) for a in (x, n, weight))
         detached = z.d @ share if z.d.shape[1] > 1 else z.d[:, 0]
         return Profile(x, n, weight, detached.at[0].add((1.0 - self.span) * (z.d.shape[1] > 1)))
