@@ -10,7 +10,7 @@ _HOMES = {
     "citations": ("Citation",),
     "drive": ("AbstractSignal", "Free", "Length", "Line", "Polyline", "QuasiStatic", "Ramp", "Series", "Sine"),
     "errors": ("InputError", "MyoscaleError", "SingularConstraintError", "StoppedError"),
-    "levels": ("Characteristics", "Kinetic", "MomentClosure", "Reduced", "Sampling"),
+    "levels": ("Characteristics", "Constrained", "Kinetic", "MomentClosure", "Reduced", "Sampling", "Stepper"),
     "model": (
         "AbstractBridge",
         "AbstractCycling",
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from .drive import AbstractSignal, Free, Length, Line, Polyline, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .fields import parameter
-    from .levels import Characteristics, Kinetic, MomentClosure, Reduced, Sampling
+    from .levels import Characteristics, Constrained, Kinetic, MomentClosure, Reduced, Sampling, Stepper
     from .model import (
         AbstractBridge,
         AbstractCycling,

@@ -106,3 +106,4 @@ class Stats:
     compile: float  # s; 0 where the program was already there
     memory: int  # bytes: arguments, results and temporaries of the compiled program
     compression: float  # relative error bound of compressed sums; 0 where none were used
+    moved: float = 0.0  # how far velocities that the start gives were moved to be consistent, as a part of the greatest

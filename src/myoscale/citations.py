@@ -282,6 +282,64 @@ BONNEEL_2011 = Citation(
     doi="10.1145/2070781.2024192",
 )
 
+RATTLE_1983 = Citation(
+    key="andersen1983rattle",
+    kind="article",
+    author="Andersen, Hans C.",
+    title="Rattle: a ``velocity'' version of the {S}hake algorithm for molecular dynamics calculations",
+    journal="Journal of Computational Physics",
+    volume="52",
+    number="1",
+    pages="24--34",
+    year="1983",
+    doi="10.1016/0021-9991(83)90014-1",
+)
+GONZALEZ_1999 = Citation(
+    key="gonzalez1999mechanical",
+    kind="article",
+    author="Gonzalez, O.",
+    title="Mechanical systems subject to holonomic constraints: differential--algebraic formulations and conservative integration",
+    journal="Physica D: Nonlinear Phenomena",
+    volume="132",
+    number="1--2",
+    pages="165--174",
+    year="1999",
+    doi="10.1016/S0167-2789(99)00054-8",
+)
+SUZUKI_1990 = Citation(
+    key="suzuki1990fractal",
+    kind="article",
+    author="Suzuki, Masuo",
+    title="Fractal decomposition of exponential operators with applications to many-body theories and {M}onte {C}arlo simulations",
+    journal="Physics Letters A",
+    volume="146",
+    number="6",
+    pages="319--323",
+    year="1990",
+    doi="10.1016/0375-9601(90)90962-N",
+)
+KAHAN_LI_1997 = Citation(
+    key="kahan1997composition",
+    kind="article",
+    author="Kahan, William and Li, Ren-Cang",
+    title="Composition constants for raising the orders of unconventional schemes for ordinary differential equations",
+    journal="Mathematics of Computation",
+    volume="66",
+    number="219",
+    pages="1089--1099",
+    year="1997",
+    doi="10.1090/S0025-5718-97-00873-9",
+)
+HAIRER_LUBICH_WANNER = Citation(
+    key="hairer2006geometric",
+    kind="book",
+    author="Hairer, Ernst and Lubich, Christian and Wanner, Gerhard",
+    title="Geometric Numerical Integration: Structure-Preserving Algorithms for Ordinary Differential Equations",
+    publisher="Springer",
+    year="2006",
+    doi="10.1007/3-540-30666-8",
+)
+
 # Libraries
 
 JAX = Citation(

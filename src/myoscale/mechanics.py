@@ -2,7 +2,7 @@
 
 With A = g_x and B = g_q, an attached bridge moves at Ẋ = Φ q̇ and Ẍ = Φ q̈ + Ω, where Φ = −A⁻¹B and Ω = −A⁻¹h,
 h the second derivative of g along (Ẋ, q̇). It sits at X = ξ(q; c), the branch of g(X, q) = c through where it started.
-Full rank only: k = nx and A invertible.
+Full rank only: k = nx and A invertible; but Φ = −A⁺B, A⁺ = Aᵀ(AAᵀ)⁻¹, is also the least velocity that a lower rank asks for.
 """
 
 import jax
@@ -18,17 +18,17 @@ _ITERATIONS = 30
 
 def jacobians(
     bridge: AbstractBridge, x: Float[Array, " nx"], q: Float[Array, " nq"]
-) -> tuple[Float[Array, "nx nx"], Float[Array, "nx nq"]]:
+) -> tuple[Float[Array, "k nx"], Float[Array, "k nq"]]:
     """A = g_x and B = g_q."""
     return jax.jacfwd(bridge.constraint, argnums=(0, 1))(x, q)
 
 
 def flow(bridge: AbstractBridge, x: Float[Array, " nx"], q: Float[Array, " nq"]) -> Float[Array, "nx nq"]:
-    """Φ = −g_x⁻¹ g_q: the bridge's velocity for each unit rate of q."""
+    """Φ = −g_x⁻¹ g_q (−A⁺B where k < nx): the bridge's velocity for each unit rate of q."""
     if bridge.flow is not None:
         return bridge.flow(x, q)
     a, b = jacobians(bridge, x, q)
-    return -small.inverse(a) @ b
+    return -small.inverse(a) @ b if a.shape[0] == a.shape[1] else -a.T @ small.inverse(a @ a.T) @ b
 
 
 def curvature(
@@ -37,7 +37,7 @@ def curvature(
     q: Float[Array, " nq"],
     dx: Float[Array, " nx"],
     u: Float[Array, " nq"],
-) -> Float[Array, " nx"]:
+) -> Float[Array, " k"]:
     """h = d²/ds² g(x + s dx, q + s u) at s = 0, by two nested forward derivatives."""
     along = lambda a, b: jax.jvp(bridge.constraint, (a, b), (dx, u))[1]
     return jax.jvp(along, (x, q), (dx, u))[1]

@@ -25,11 +25,21 @@ from .model.cycling import rate_curves, rate_limit
 from .model.scenario import tree_float
 from .numerics import chebyshev
 from .numerics.blocks import block_map
-from .population import AbstractCyclingPopulation, AbstractPopulation, Attached, Density, Ensemble, Measure, Moments
+from .population import (
+    AbstractCyclingPopulation,
+    AbstractPopulation,
+    Attached,
+    Density,
+    Ensemble,
+    Measure,
+    Moments,
+    Tied,
+)
 from .population import kept as heads
 from .population.density import Cells
 from .population.ensemble import Particles
 from .population.moments import Spread
+from .population.tied import Points, Tracks
 from .snapshot import Snapshot
 from .types import Array, Float, PyTree, concrete, float64
 
@@ -68,7 +78,7 @@ class Solution:
     singular_value: Array
     stats: Stats
     representation: AbstractPopulation
-    z: PyTree  # moving parts of the populations, (T, P, …)
+    z: PyTree  # moving parts of the populations, or tracks of bridges with multipliers, (T, P, …); None of ensembles
     origin: Array  # y where the particles were placed, (ny,)
     particles: Particles | None  # of ensembles: where every bridge started
     path: Float[Array, "K columns"]  # t and y on the grid that the run recorded, a superset of ts
@@ -89,6 +99,47 @@ class Solution:
         evaluate = jax.jit(lambda y, z: _stiffness(model, population, y, z))
         return concrete(jnp.stack([evaluate(y, z) for y, z in zip(self.y, states, strict=True)]))
 
+    @property
+    def multipliers(self) -> Array:
+        """λ_i of the bridges `followed`, per unit weight, (T, P, K, k).
+
+        **Raises:** `InputError` of levels that eliminate them.
+        """
+        return self._tracks.multiplier
+
+    @property
+    def pulls(self) -> Array:
+        """What each bridge `followed` does to the tissue, ω_p w_i g_qᵀλ_i, (T, P, K, nq); those of all bridges add up to `force`.
+
+        **Raises:** `InputError` of levels that eliminate multipliers.
+        """
+        return self._tracks.pull
+
+    @property
+    def velocity_residual(self) -> Array:
+        """max |g_x Ẋ_i + g_q q̇|, the constraint one derivative on (index 2), (T,).
+
+        **Raises:** `InputError` of levels that eliminate multipliers.
+        """
+        return self._tracks.slip.max(axis=1)
+
+    @property
+    def followed(self) -> np.ndarray:
+        """Which bridges `multipliers` and `pulls` belong to, (K,): all, or as many as the level's `keep`, evenly.
+
+        **Raises:** `InputError` of levels that eliminate multipliers.
+        """
+        assert self._tracks and self.particles is not None and isinstance(self.representation, Tied)
+        return self.representation.followed(self.particles.x.shape[1])
+
+    @property
+    def _tracks(self) -> Tracks:
+        if not isinstance(self.z, Tracks):
+            raise InputError(
+                f"{self.scenario.level.label} eliminates multipliers: it has none. Use Constrained, for the same model and start."
+            )
+        return self.z
+
     def population(self, t: float, point: int = 0) -> Snapshot:
         """The population at one point and a saved time.
 
@@ -107,7 +158,7 @@ class Solution:
         """
         i = self._index(t)
         if self.particles is not None:
-            x, w = self._positions(i), self.particles.w
+            x, w = self._points(i)
             if w is None:
                 w = np.broadcast_to(1.0 / x.shape[1], x.shape[:2])  # takes no memory
             mean, covariance = _ensemble_moments(x, w)
@@ -125,6 +176,20 @@ class Solution:
         edges, (mean, covariance) = _density_moments(model, population, z, jnp.asarray(self.y[i]))
         return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
 
+    def _points(self, i: int) -> tuple[Array, Array | None]:
+        """Extensions and weights at the i-th saved time, None if all are equal; of bridges with velocities of their own, those followed."""
+        assert self.particles is not None
+        w = self.particles.w
+        if not isinstance(self.z, Tracks):
+            return self._positions(i), w
+        x, count = self.z.x[i], self.particles.x.shape[1]
+        if x.shape[1] == count:
+            return x, w
+        if self.z.multiplier.shape[-1] == x.shape[-1]:
+            return self._positions(i), w
+        w = None if w is None else w[:, self.followed]
+        return x, None if w is None else w / w.sum(1, keepdims=True)
+
     def _index(self, t: float) -> int:
         i = int(np.argmin(np.abs(self.ts - t)))
         if abs(self.ts[i] - t) > 1e-9 * max(abs(self.ts[-1]), abs(t)):
@@ -137,6 +202,9 @@ class Solution:
         """The populations' whole state at the i-th saved time, leading axis P."""
         if self.particles is None:
             return jax.tree.map(lambda a: jnp.asarray(a[i]), self.z)
+        if isinstance(self.representation, Tied):
+            x, w = self._points(i)
+            return Points(jnp.asarray(x), jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else jnp.asarray(w))
         model, (x, w) = self.scenario.model, self.particles
         w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else jnp.asarray(w)
         labels = macro.over_points(
@@ -215,7 +283,7 @@ class Solution:
 
     def to_xarray(self):
         """An `xarray.Dataset` of everything saved, with the scenario in its attributes."""
-        moving = {} if self.particles is not None else self.z._asdict()
+        moving = {} if self.z is None else self.z._asdict()
         variables = {
             "y": (("time", "coordinate"), self.y),
             "v": (("time", "coordinate"), self.v),
@@ -310,7 +378,7 @@ def from_dataset(data: xr.Dataset, scenario: Scenario) -> Solution:
     values = {str(name): variable.values for name, variable in data.variables.items()}
     particles = Particles(values["particles_x"], values.get("particles_w")) if "particles_x" in values else None
     z = None
-    if particles is None:
+    if particles is None or isinstance(representation, Tied):
         kinds = {Density: Cells, Moments: Spread}
         kind = kinds.get(type(representation)) or representation.kept
         z = kind(*(values[f"z_{name}"] for name in kind._fields))

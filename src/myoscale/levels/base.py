@@ -3,7 +3,7 @@
 import abc
 import math
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from .. import macro
 from ..citations import Citation
 from ..errors import InputError
 from ..model import AbstractCycling, AbstractLaw, Model, Start
-from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble, Tied
 from ..types import Array, Float, PyTree
 
 
@@ -21,6 +21,9 @@ class AbstractLevel(eqx.Module):
     """A level of description; `name` is what the shell calls it."""
 
     name: eqx.AbstractClassVar[str]
+
+    lower_rank: ClassVar[bool] = False  # whether constraints may have fewer rows than x components
+    only_cycling: ClassVar[tuple[str, ...]] = ("sites", "dt")  # fields that mean something to cycling bridges alone
 
     @property
     @abc.abstractmethod
@@ -40,6 +43,13 @@ class AbstractLevel(eqx.Module):
         raise InputError(
             f"{self.label} is for bridges that stay attached. Received cycling ones: use Kinetic, Characteristics or Reduced."
         )
+
+    def check_model(self, model: Model, start: Start) -> None:
+        """Raise `InputError` if the level cannot run this model, which has no cycling."""
+
+    def tied(self, model: Model, start: Start) -> Tied | None:
+        """How bridges that carry multipliers are moved, where the level moves such."""
+        return None
 
     @abc.abstractmethod
     def begin(
@@ -96,6 +106,13 @@ class AbstractPointLevel(AbstractLevel):
     @abc.abstractmethod
     def points(self, start: Start, points: int, key: Array, seed: int) -> tuple[Array, Array | None]:
         """Starting extensions (P, N, nx) and weights (P, N), None if all are equal."""
+
+    def places(
+        self, start: Start, points: int, key: Array, seed: int
+    ) -> tuple[Float[Array, "P N nx"], Float[Array, "P N nx"], Float[Array, "P N"] | None]:
+        """Starting extensions, velocities before they are projected on the constraint, and weights."""
+        x, w = self.points(start, points, key, seed)
+        return x, start.velocities(x), w
 
 
 def begin_points(

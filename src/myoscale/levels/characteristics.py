@@ -1,5 +1,6 @@
 """Mean-field characteristics: quadrature nodes of μ^in carried by the flow (theory.md section 5)."""
 
+import math
 from typing import ClassVar
 
 import equinox as eqx
@@ -8,8 +9,9 @@ import numpy as np
 
 from ..citations import GAUSS_RULES, PLUNDER_SIMEON_2023
 from ..errors import InputError
-from ..model import scheme_of
-from ..population import Sites
+from ..model import AbstractLaw, scheme_of
+from ..model.checks import constraint_rows
+from ..population import Sites, Tied
 from .base import (
     AbstractPointLevel,
     begin_cycling,
@@ -38,6 +40,7 @@ class Characteristics(AbstractPointLevel):
     """
 
     name: ClassVar[str] = "characteristics"
+    lower_rank: ClassVar[bool] = True
 
     nodes: int = eqx.field(static=True)
     sites: float | int | None = eqx.field(static=True, default=None, converter=plain)
@@ -72,7 +75,15 @@ class Characteristics(AbstractPointLevel):
                 f"Characteristics expected at most {_MOST} nodes an axis: Gauss rules gain nothing beyond. Received {self.nodes}."
             )
         need_memory(self, 8.0 * start.nx * self.nodes)
-        need_law(self, start, _REMEDY).nodes(int(self.nodes))
+        law, nodes = need_law(self, start, _REMEDY), int(self.nodes)
+        if isinstance(start.velocity, AbstractLaw):
+            if math.isqrt(nodes) ** 2 != nodes:
+                raise InputError(
+                    f"{self.label} expected nodes for X times as many for Ẋ, a square number, with a law of velocities. Received {nodes}: say {math.isqrt(nodes) ** 2}."
+                )
+            nodes = math.isqrt(nodes)
+            start.velocity.nodes(nodes)
+        law.nodes(nodes)
 
     def begin(self, model, start, q, key, seed):
         """Label the nodes; of cycling bridges, Gauss nodes of phases, at each site."""
@@ -81,6 +92,20 @@ class Characteristics(AbstractPointLevel):
         periods, span = periods_and_span(self)
         panels = -(-int(self.nodes) // (periods * _ORDER))
         return begin_cycling(Sites(panels * _ORDER, periods, _ORDER, span), model, start, q)
+
+    def tied(self, model, start):
+        """Where the constraint has lower rank: nodes of the law of (X, Ẋ)."""
+        return None if constraint_rows(model, start) == start.nx else Tied("rattle", 6, int(self.nodes))
+
+    def places(self, start, points, key, seed):
+        """Every node of X with every node of Ẋ, where the start has a law of velocities."""
+        if not isinstance(start.velocity, AbstractLaw):
+            return super().places(start, points, key, seed)
+        each = math.isqrt(int(self.nodes))
+        (x, w), (v, u) = need_law(self, start, _REMEDY).nodes(each), start.velocity.nodes(each)
+        everywhere = lambda a: jnp.broadcast_to(a, (points, *a.shape))
+        weights = (w[:, None] * u[None]).ravel()
+        return everywhere(jnp.repeat(x, each, axis=0)), everywhere(jnp.tile(v, (each, 1))), everywhere(weights)
 
     def points(self, start, points, key, seed):
         """Nodes and weights of the law, the same at every point."""

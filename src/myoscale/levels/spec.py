@@ -16,6 +16,7 @@ _EXAMPLES = {
     "characteristics": "characteristics:64",
     "kinetic": "kinetic:200",
     "moments": "moments",
+    "constrained": "constrained:100",
 }
 
 

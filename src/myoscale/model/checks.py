@@ -16,6 +16,15 @@ from .scenario import Model, Start
 from .tissue import AbstractTissue
 
 
+def constraint_rows(model: Model, start: Start) -> int:
+    """k, the number of rows of a checked model's constraint."""
+    bridge = model.bridge
+    if isinstance(bridge, Stacked):
+        bridge = jax.tree.map(lambda leaf: leaf[0], bridge.each)
+    nq = jax.eval_shape(model.tissue.kinematics, jnp.zeros(model.tissue.ny)).shape[1]
+    return jax.eval_shape(bridge.constraint, jnp.zeros(start.nx), jnp.zeros(nq)).shape[0]
+
+
 def check_model(model: Any, start: Any) -> None:
     """Raise `InputError` unless the model and the start fit each other. Values inside `jit`, `grad` or `vmap` are not looked at."""
     _kind(model, Model, "the model")
@@ -166,14 +175,20 @@ def _bridge(model, start, y, points):
         raise InputError(
             f"Expected {name}.energy(x) to return a number. Received shape {energy}: a spring is 0.5 * κ * x @ x."
         )
-    if rows != (nx,):
-        low = len(rows) == 1 and rows[0] < nx
+    if len(rows) != 1 or not 1 <= rows[0] <= nx:
         hint = (
-            "this level needs as many rows as x has components (full rank)"
-            if low
+            f"{rows[0]} rows cannot hold for x of {nx}"
+            if len(rows) == 1 and rows[0]
             else "x and q are vectors, also with one component"
         )
-        raise InputError(f"Expected {name}.constraint(x, q) of shape ({nx},). Received {rows}: {hint}.")
+        raise InputError(
+            f"Expected {name}.constraint(x, q) of shape (k,), one row for each component of x or fewer, k ≤ nx = {nx}. Received {rows}: {hint}."
+        )
+    _velocities(start, points, rows[0])
+    if rows[0] < nx and not (np.asarray(model.bridge.mass) > 0).all():
+        raise InputError(
+            f"Expected bridges with mass, m > 0, since {name}.constraint has k = {rows[0]} rows for nx = {nx} and leaves them free to move. Received m = 0."
+        )
     if scheme_of(bridge) is not None:
         check_cycling(bridge, start, lambda x: _flow(bridge, x, q))
     if bridge.interaction is not None:
@@ -183,6 +198,29 @@ def _bridge(model, start, y, points):
             raise InputError(
                 f"Expected {name}.interaction(r) to return a number and to be even, V(r) = V(−r). Received V = {there} and {back} at r = ±{np.asarray(r)}."
             )
+
+
+def _velocities(start, points, rows):
+    if start.velocity is None:
+        return
+    if isinstance(start.velocity, AbstractLaw):
+        if rows == start.nx:
+            raise InputError(
+                f"Start.velocity as a law belongs to constraints of lower rank; here k = nx = {rows}, and every Ẋ follows from ẏ. Received a law: leave it out."
+            )
+        if start.velocity.nx != start.nx:
+            raise InputError(
+                f"Expected Start.velocity on R^{start.nx}, as Start.x is. Received a law on R^{start.velocity.nx}."
+            )
+        return
+    if isinstance(start.x, AbstractLaw):
+        raise InputError(
+            "Start.velocity for each bridge belongs to given points. Received velocities and a law of X: give a law of velocities, or points."
+        )
+    shape, x = np.shape(start.velocity), np.shape(start.x)
+    wanted = {x, (points, *x[-2:]) if len(x) > 1 else x}
+    if shape not in wanted:
+        raise InputError(f"Expected Start.velocity of shape {x}, as Start.x is. Received shape {shape}.")
 
 
 def _flow(bridge, x, q):

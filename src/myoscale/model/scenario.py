@@ -32,6 +32,8 @@ class Start(eqx.Module):
     - `x`: where the bridges start: a law of X on R^nx, or points (N, nx) shared by all P points of the tissue, or
         points (P, N, nx); (N,) is read as nx = 1. Left out for cycling bridges that all start detached.
     - `weights`: of the points, (N,) or (P, N), Σ_i w_i = 1 at each point of the tissue; equal if left out.
+    - `velocity`: of bridges whose constraint has lower rank, k < nx, how they move where they are free: a law on R^nx (of what is
+        left of it along the constraint), or one Ẋ for each of the points `x`, consistent with ẏ. At rest there if left out.
     - `attached`: of cycling bridges, the share that starts attached, with the law `x`; the others are detached, and all together are
         uniform modulo the spacing of sites.
     """
@@ -42,6 +44,9 @@ class Start(eqx.Module):
         "law or points of the bridges' extension", "length", default=None, kw_only=True
     )
     weights: Float[Array, "..."] | None = parameter("of the points, sum 1", "1", default=None, kw_only=True)
+    velocity: AbstractLaw | Float[Array, "..."] | None = parameter(
+        "law or values of the bridges' velocity where they are free", "length/time", default=None, kw_only=True
+    )
     attached: Scalar = parameter("share of cycling heads attached, with the law x", "1", default=0.0, kw_only=True)
 
     @property
@@ -62,6 +67,13 @@ class Start(eqx.Module):
         n = x.shape[1]
         weights = jnp.full(n, 1.0 / n) if self.weights is None else jnp.asarray(self.weights, float)
         return x, jnp.broadcast_to(weights, (count, n))
+
+    def velocities(self, x: Float[Array, "P N nx"]) -> Float[Array, "P N nx"]:
+        """The given velocities of bridges at x, zero where none are given."""
+        if self.velocity is None:
+            return jnp.zeros_like(x)
+        v = jnp.asarray(self.velocity, float)
+        return jnp.broadcast_to(v[:, None] if v.ndim == 1 else v, x.shape)
 
 
 def tree_float(tree):

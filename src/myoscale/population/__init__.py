@@ -9,6 +9,7 @@ from .heads import Heads
 from .kept import Attached
 from .moments import Moments
 from .sites import Sites
+from .tied import Tied
 
 __all__ = [
     "AbstractCyclingPopulation",
@@ -22,5 +23,6 @@ __all__ = [
     "Measure",
     "Moments",
     "Sites",
+    "Tied",
     "local",
 ]

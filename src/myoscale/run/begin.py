@@ -6,12 +6,12 @@ import jax.numpy as jnp
 
 from .. import macro
 from ..drive import AbstractDrive, QuasiStatic
-from ..levels import AbstractLevel, AbstractPointLevel
+from ..levels import AbstractLevel, AbstractPointLevel, tied
 from ..levels.integrate import Problem, State, Weakest, equilibrium, rank_margin, split, weakest
 from ..levels.splitting import no_tally
 from ..macro import Motion
 from ..model import Model, Start, scheme_of
-from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble, Tied
 from ..population.ensemble import Particles, compress
 from ..types import Array
 
@@ -25,12 +25,15 @@ class Begun(eqx.Module):
     weakest: Weakest
     origin: Array  # y where the particles were placed
     particles: Particles | None
+    moved: Array | None = None  # how far velocities were moved to be consistent
 
 
 def begin(
     model: Model, level: AbstractLevel, start: Start, drive: AbstractDrive, key: Array, seed: int, grid: int
 ) -> Begun:
     """Build populations and state at t = 0."""
+    if scheme_of(model.bridge) is None and (mover := level.tied(model, start)) is not None:
+        return _tied(model, level, mover, start, drive, key, seed)
     ny = model.tissue.ny
     vector = lambda value: jnp.broadcast_to(jnp.asarray(value, float), (ny,))
     y, v = macro.prescribe(drive, jnp.zeros(()), vector(start.y), vector(start.v))
@@ -56,3 +59,20 @@ def begin(
         state = equilibrium(Problem(model, population, drive, jnp.ones(()), *margin), state)
         state = state._replace(motion=state.motion._replace(load=zero, damping=zero))
     return Begun(population, state, margin, weak, y, particles)
+
+
+def _tied(
+    model: Model, level: AbstractLevel, population: Tied, start: Start, drive: AbstractDrive, key: Array, seed: int
+) -> Begun:
+    """Bridges that carry multipliers."""
+    y = macro.prescribe(
+        drive,
+        jnp.zeros(()),
+        jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,)),
+        jnp.zeros(model.tissue.ny),
+    )[0]
+    points = jax.eval_shape(model.tissue.kinematics, y).shape[0]
+    assert isinstance(level, AbstractPointLevel)
+    x, v, w = level.places(start, points, key, seed)
+    begun = tied.begin(model, population, start, drive, x, v, w)
+    return Begun(begun.population, begun.state, tied.margin(begun), begun.weakest, y, Particles(x, w), begun.moved)

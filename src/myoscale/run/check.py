@@ -10,9 +10,9 @@ import numpy as np
 from .. import macro
 from ..drive import AbstractDrive, Length, Polyline, QuasiStatic
 from ..errors import InputError
-from ..levels import AbstractLevel
+from ..levels import AbstractLevel, Stepper
 from ..model import Model, Start, scheme_of
-from ..model.checks import check_model
+from ..model.checks import check_model, constraint_rows
 from ..protocol import Activate, Protocol, Ramp, Release, legs
 from ..solution import Scenario
 from ..types import Array, ArrayLike, is_traced
@@ -48,20 +48,54 @@ def check(scenario: Scenario) -> np.ndarray:
         check_level(level, scenario.model, start)
     if not is_traced((scenario.model, drive)):
         _check_drive(drive, scenario.model, float(t1))
+        _check_inertia(scenario)
     return _times(scenario.save, float(t1))
+
+
+def _check_inertia(scenario: Scenario) -> None:
+    """Bridges that carry multipliers are moved by forces: they know no equilibrium without inertia."""
+    level, model = scenario.level, scenario.model
+    tied = level.tied(model, scenario.start)
+    if tied is None:
+        return
+    drives = [leg.drive(np.zeros(model.tissue.ny)) for leg in legs(scenario.drive, float(scenario.t1))]
+    if any(isinstance(drive, QuasiStatic) for drive in drives):
+        raise InputError(
+            f"{level.label} expected a drive with inertia, Free or Length. Received QuasiStatic: use Reduced, which has no velocities to keep."
+        )
+    if any(isinstance(drive, Length) for drive in drives) and tied.stepper == Stepper.ENERGY_MOMENTUM:
+        raise InputError(
+            f"{level.label} conserves the energy, which a prescribed motion changes. Received a prescribed motion: use the stepper 'rattle'."
+        )
 
 
 def check_level(level: AbstractLevel, model: Model, start: Start) -> None:
     """Raise `InputError` unless the level can represent the start of this model."""
     scheme = scheme_of(model.bridge)
     if scheme is None:
-        for name in ("sites", "dt"):
+        for name in level.only_cycling:
             if getattr(level, name, None) is not None:
                 raise InputError(
                     f"{level.label}: {name} belongs to cycling bridges; this bridge has no cycling. Received {name}={getattr(level, name)}: leave it out."
                 )
-        return level.check(start)
+        level.check(start)
+        _check_rank(level, model, start)
+        return level.check_model(model, start)
     level.check_cycling(start, scheme)
+
+
+def _check_rank(level: AbstractLevel, model: Model, start: Start) -> None:
+    """Lower rank, and velocities of bridges' own, are for levels that step them."""
+    k, nx = constraint_rows(model, start), start.nx
+    if k < nx and not level.lower_rank:
+        raise InputError(
+            f"{level.label} expected a constraint of full rank, k = nx = {nx}. Received k = {k}, which leaves bridges free to move: "
+            "use Constrained(1_000), or Characteristics for the mean field."
+        )
+    if start.velocity is not None and level.tied(model, start) is None:
+        raise InputError(
+            f"{level.label} has no velocities of bridges: they follow from ẏ. Received Start.velocity: leave it out, or use Constrained."
+        )
 
 
 def _positive(value: Any) -> bool:

@@ -42,7 +42,7 @@ def solve(
     **Arguments:**
 
     - `model`, `start`: what the user wrote down, the same for every level.
-    - `level`: `Reduced(n)`, `Characteristics(nodes)`, `Kinetic(cells)` or `MomentClosure()`.
+    - `level`: `Constrained(n)`, `Reduced(n)`, `Characteristics(nodes)`, `Kinetic(cells)` or `MomentClosure()`.
     - `t1`: the end, > 0.
     - `drive`: `Free(load)`, `Length(y)`, `QuasiStatic(load)`, or a `Protocol` of steps.
     - `save`: how many times to save, evenly from 0 to t1, or the times themselves.
@@ -114,8 +114,14 @@ def compressible(scenario: Scenario) -> tuple[int, ...]:
     interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction
     if not isinstance(level, Reduced) or interaction is not None or scheme_of(bridge) is not None:
         return ()
-    count = level.n if isinstance(start.x, AbstractLaw) else start.points(1)[0].shape[1]
+    count = level.n if isinstance(start.x, AbstractLaw) else _points(start)
     return tuple(grid for grid in _GRIDS[start.nx] if (count or 0) >= 4 * grid**start.nx)
+
+
+def _points(start: Start) -> int:
+    """How many bridges a point the start gives."""
+    shape = np.shape(np.asarray(start.x))
+    return shape[-2 if len(shape) > 1 else 0]
 
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:

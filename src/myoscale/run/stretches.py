@@ -14,14 +14,14 @@ import numpy as np
 from .. import checkpoint
 from ..books import Cycling, Energy, Stats
 from ..drive import QuasiStatic
-from ..errors import InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
-from ..levels import Sampling, splitting
+from ..errors import InputError, InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
+from ..levels import Sampling, splitting, tied
 from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, enter, stretch
 from ..levels.steps import complete, substeps
 from ..macro import Ledger
-from ..model import scheme_of
+from ..model import AbstractLaw, scheme_of
 from ..model.scenario import tree_float
-from ..population import AbstractCyclingPopulation, AbstractPopulation, Density, Ensemble, Heads, Moments
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Density, Ensemble, Heads, Moments, Tied
 from ..protocol import SAME, Leg, legs
 from ..solution import Scenario, Solution
 from ..types import concrete
@@ -52,6 +52,14 @@ def leg_times(grid: np.ndarray, legs: Sequence[Leg]) -> list[np.ndarray]:
 def at_saved(grid: np.ndarray, times: np.ndarray, t1: float) -> np.ndarray:
     """Where the saved times are among the recorded ones."""
     return np.searchsorted(grid, times - SAME * t1)
+
+
+def watched(scenario: Scenario) -> int:
+    """At how many times a run is recorded besides the saved ones: steps of a given length are not cut for that."""
+    level, model = scenario.level, scenario.model
+    if scheme_of(model.bridge) is not None or (mover := level.tied(model, scenario.start)) is None or mover.dt is None:
+        return _WATCHED
+    return int(np.clip(float(scenario.t1) / mover.dt, _STRETCHES, _WATCHED - 1)) + 1
 
 
 class Piece(NamedTuple):
@@ -93,7 +101,7 @@ class Run:
     ):
         self.scenario, self.times, self.progress, self.kept = scenario, times, progress, kept
         self.legs = legs(scenario.drive, float(scenario.t1))
-        self.grid = recorded_times(times, self.legs)
+        self.grid = recorded_times(times, self.legs, watched(scenario))
         self.resumed = None if kept is None else kept.read()
         self._last = None if self.resumed is None else (self.resumed.numbers["grid"], self.resumed.numbers["done"])
 
@@ -113,7 +121,11 @@ class Run:
         begun = compiled(begin, costs)(model, level, start, drive, key, number, grid)
         problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
         advance = stretch
-        if scheme_of(model.bridge) is not None:
+        entering = enter
+        if isinstance(begun.population, Tied):
+            advance, entering = tied.stretch, tied.enter
+            self._consistent(begun)
+        elif scheme_of(model.bridge) is not None:
             advance, drawn = splitting.stretch, jax.random.fold_in(key, 1)
             problem = problem._replace(key=drawn, substeps=substeps(level, scenario.model, self.grid))
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
@@ -123,7 +135,7 @@ class Run:
         at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
         if resumed:
             at = _restored(resumed, begun.population, begun.state, costs)
-        program, entry, leg = compiled(advance, costs), compiled(enter, costs), 0
+        program, entry, leg = compiled(advance, costs), compiled(entering, costs), 0
         try:
             for piece in plan[at.done :]:
                 if piece.leg != leg:
@@ -149,7 +161,7 @@ class Run:
                     done=at.done + 1,
                 )
                 if not outcome.finished:
-                    self._stop(begun, grid, at, after, costs, outcome)
+                    self._stop(problem, begun, grid, at, after, costs, outcome)
                 at = after
                 self.progress(word, float(at.state.t) / t1)
                 if self.kept and at.done < len(plan) and self.kept.due() and (trouble := self._keep(grid, at, costs)):
@@ -198,7 +210,9 @@ class Run:
             return None
         grid = begun.population.grid if isinstance(begun.population, Ensemble) else 0
         path = (
-            f"sums compressed to {grid} Chebyshev labels an axis"
+            begun.population.path
+            if isinstance(begun.population, Tied)
+            else f"sums compressed to {grid} Chebyshev labels an axis"
             if grid
             else "every bridge"
             if begun.particles is not None
@@ -211,19 +225,24 @@ class Run:
         stats = Stats(
             path=path,
             steps=at.steps,
-            right_hand_sides=at.steps * _STAGES,
+            right_hand_sides=at.steps * (begun.population.stages if isinstance(begun.population, Tied) else _STAGES),
             wall=costs.wall,
             compile=costs.compile,
             memory=costs.memory,
             compression=float(np.max(record.compression)),
+            moved=0.0 if begun.moved is None else float(np.asarray(begun.moved)),
         )
         return assemble(self.scenario, kept, times[:count], begun, record, stats)
 
-    def _stop(self, begun: Begun, grid: int, at: _Standing, after: _Standing, costs: Costs, outcome: Outcome) -> None:
+    def _stop(
+        self, problem: Problem, begun: Begun, grid: int, at: _Standing, after: _Standing, costs: Costs, outcome: Outcome
+    ) -> None:
         """Raise the error that says why the integrator stopped; resumed, only this stretch is computed again."""
         self._keep(grid, at, costs)
         solution = self._solution(begun, after, costs)
         t, weak, level = float(outcome.state.t), outcome.weakest, self.scenario.level
+        if isinstance(begun.population, Tied):
+            raise self._tied_stop(problem, outcome, costs, solution)
         value = float(weak.singular_value)
         if outcome.singular or value < 100 * float(begun.margin[1]):
             raise self._singular(begun, t, weak, solution)
@@ -233,12 +252,60 @@ class Run:
             solution,
         )
 
+    def _consistent(self, begun: Begun) -> None:
+        """Raise `InputError` if the start's velocities had to be moved too far."""
+        moved = float(np.asarray(begun.moved))
+        if (
+            self.scenario.start.velocity is not None
+            and not isinstance(self.scenario.start.velocity, AbstractLaw)
+            and moved > tied.INCONSISTENT
+        ):
+            raise InputError(
+                f"Expected Start.velocity consistent with ẏ, g_x Ẋ + g_q q̇ = 0 for every bridge. Received velocities that had to be moved by "
+                f"{moved:.2g} of the greatest: leave it out, or give what the constraint allows (differences below {tied.INCONSISTENT:g} are projected)."
+            )
+
+    def _tied_stop(self, problem: Problem, outcome: Outcome, costs: Costs, solution: Solution | None) -> StoppedError:
+        """Why bridges that carry multipliers could not be moved on."""
+        t, level, mover = float(outcome.state.t), self.scenario.level.label, problem.population
+        assert isinstance(mover, Tied)
+        longest = jnp.asarray(float(self.scenario.t1) / 2) if mover.dt is None else jnp.asarray(mover.dt)
+        found = jax.tree.map(np.asarray, compiled(tied.diagnose, costs)(problem, outcome.state, longest))
+        kept = "The results so far are kept."
+        if mover.dt is not None and found.works > 0:
+            return StoppedError(
+                f"{level} stops at t = {t:.6g}: a step of dt = {float(mover.dt):g} is too long there, the multipliers are not found. "
+                f"dt = {float(found.works):.2g} works there; or leave dt out, and the tolerance decides. {kept}",
+                solution,
+            )
+        if not (outcome.singular or found.joint <= tied.JOINTLY * found.strongest):
+            return StoppedError(
+                f"{level} stops at t = {t:.6g}: no step is short enough. Look for a force or constraint that is not smooth there. {kept}",
+                solution,
+            )
+        (p, other_p), (i, other) = found.point, found.bridge
+        return SingularConstraintError(
+            f"{level} stops at t = {t:.6g}: the constraints of bridge {i} at point {p} and bridge {other} at point {other_p} lose rank together, "
+            f"the smallest singular value of their rows (g_x, g_y) being {float(found.joint):.2e}; where they pass, the motion has no single "
+            f"continuation (two bridges that are equal, for instance). {kept}",
+            solution,
+            time=t,
+            point=int(p),
+            bridge=int(i),
+            singular_value=float(found.joint),
+        )
+
     def _singular(self, begun: Begun, t: float, weak: Weakest, solution: Solution | None) -> SingularConstraintError:
         value, point, bridge = float(weak.singular_value), int(weak.point), int(weak.bridge)
+        further = (
+            "Velocities of bridges are not determined there: start elsewhere. "
+            if isinstance(begun.population, Tied)
+            else "Levels that eliminate multipliers cannot go further (Constrained can). "
+        )
         return SingularConstraintError(
             f"{self.scenario.level.label} stops at t = {t:.6g}: the constraint of {_who(begun.population, bridge)} at point {point} "
-            f"lost rank, the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. "
-            "Levels that eliminate multipliers cannot go further; the results so far are kept.",
+            f"lost rank, the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. {further}"
+            "The results so far are kept.",
             solution,
             time=t,
             point=point,
@@ -255,7 +322,7 @@ def _restored(kept: checkpoint.Kept, population: AbstractPopulation, start: Stat
     """Where an earlier process left the run; its costs are added to this one's."""
     numbers = kept.numbers
     record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields), cycling=None)
-    if isinstance(population, AbstractCyclingPopulation):
+    if isinstance(population, AbstractCyclingPopulation | Tied):
         record = record._replace(z=population.kept._make(population.kept._fields), cycling=start.tally)
     costs.add(numbers["wall"], numbers["compile"], numbers["memory"])
     state = jax.tree.map(jnp.asarray, kept.tree("state", start))
@@ -284,6 +351,8 @@ def assemble(
     saved = at_saved(grid, times, float(scenario.t1))
     pick = lambda tree: jax.tree.map(lambda a: a[saved], tree)
     kept = pick(record)
+    population = begun.population
+    representation = population if begun.particles is None or isinstance(population, Tied) else Ensemble()
     return Solution(
         scenario=scenario,
         ts=times,
@@ -295,8 +364,8 @@ def assemble(
         residual=kept.residual,
         singular_value=kept.singular_value,
         stats=stats,
-        representation=Ensemble() if begun.particles is not None else begun.population,
-        z=None if begun.particles is not None else kept.z,
+        representation=representation,
+        z=None if isinstance(representation, Ensemble) else kept.z,
         origin=concrete(begun.origin),
         particles=concrete(begun.particles),
         cycling=None if kept.cycling is None else Cycling(times, *kept.cycling),

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..drive import QuasiStatic
-from ..levels import splitting
+from ..levels import splitting, tied
 from ..levels.integrate import Problem, Record, enter, stretch
 from ..levels.steps import complete, substeps
 from ..model import scheme_of
 from ..model.scenario import tree_float
+from ..population import Tied
 from ..protocol import legs
 from ..solution import Scenario
 from ..types import Array
@@ -21,8 +22,10 @@ _STEPS = 2**14  # in a stretch, at most
 
 def steps_between(scenario: Scenario, grid: np.ndarray) -> int:
     """Steps of cycling between two recorded times; 1 without cycling."""
-    if scheme_of(scenario.model.bridge) is None:
-        return 1
+    level, model = scenario.level, scenario.model
+    if scheme_of(model.bridge) is None:
+        mover = level.tied(model, scenario.start)
+        return 1 if mover is None else tied.substeps(level, mover, grid)
     return substeps(complete(scenario.level, scenario.model), scenario.model, grid)
 
 
@@ -36,7 +39,11 @@ def whole(scenario: Scenario, grid: np.ndarray, key: Array, steps: int) -> tuple
     begun = begin(model, level, start, drive, key, scenario.seed, 0)
     problem = Problem(model, begun.population, drive, jnp.asarray(scenario.tolerance), *begun.margin)
     advance = lambda *arguments: stretch(*arguments, _STEPS)
-    if scheme_of(model.bridge) is not None:
+    entering = enter
+    if isinstance(begun.population, Tied):
+        advance, entering = tied.stretch, tied.enter
+        problem = problem._replace(substeps=steps)
+    elif scheme_of(model.bridge) is not None:
         advance = splitting.stretch
         problem = problem._replace(key=jax.random.fold_in(key, 1), substeps=steps)
     state, records = begun.state, []
@@ -45,7 +52,7 @@ def whole(scenario: Scenario, grid: np.ndarray, key: Array, steps: int) -> tuple
             v = jnp.zeros_like(y) if isinstance(problem.drive, QuasiStatic) else records[-1].v[-1]
             y = records[-1].y[-1]
             problem = problem._replace(drive=tree_float(leg.drive(y)))
-            state = enter(problem, state, y, v)
+            state = entering(problem, state, y, v)
         first = (ts[0] or ts[1]) - leg.begin
         outcome = advance(problem, state, jnp.asarray(ts), jnp.asarray(first / 10))
         state, records = outcome.state, [*records, outcome.record]

@@ -71,7 +71,8 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
         yield from (*scheme.cites, PLUNDER_SIMEON_2023)
     if compressed:
         yield TREFETHEN_2019
-    yield from INTEGRATOR
+    if scheme is not None or scenario.level.tied(scenario.model, scenario.start) is None:
+        yield from INTEGRATOR
 
 
 def _distances(start: Start) -> Iterator[Citation]:

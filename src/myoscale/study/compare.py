@@ -22,6 +22,7 @@ from ..errors import InputError, InterruptedRun, StoppedError
 from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced
 from ..model import AbstractLaw, Mixture, Model, Start, scheme_of
 from ..model.checks import check_model
+from ..population import Tied
 from ..run import Progress, check, solve
 from ..run.check import check_level
 from ..solution import Scenario, Solution
@@ -228,8 +229,8 @@ def _weigh(study: Study, level: AbstractLevel, solution: Solution) -> None:
     populations = study.measures[level.label] = measures(solution, times)
     if level.label == study.reference:
         study.truth = populations
-        law = isinstance(solution.scenario.start.x, AbstractLaw) and solution.cycling is None
-        if law and not isinstance(level, Characteristics):
+        law = isinstance(solution.scenario.start.x, AbstractLaw) and not isinstance(solution.representation, Tied)
+        if law and solution.cycling is None and not isinstance(level, Characteristics):
             with contextlib.suppress(InputError):
                 study.truth = pushforward(solution, times)
 

@@ -19,6 +19,7 @@ from scipy.stats import qmc
 from ..errors import InputError
 from ..levels import Characteristics
 from ..model import AbstractLaw
+from ..population import Ensemble
 from ..population.ensemble import Particles
 from ..snapshot import Snapshot
 from ..solution import Solution
@@ -35,7 +36,7 @@ _LOST = 1e-6  # mass that the flow may lose to edges outside its domain
 
 def measures(solution: Solution, times: Array) -> list[list[Measure]]:
     """The populations at saved times, one list a time, one measure a point of the tissue."""
-    if isinstance(solution.scenario.level, Characteristics) and solution.cycling is None:
+    if isinstance(solution.representation, Ensemble) and isinstance(solution.scenario.level, Characteristics):
         with contextlib.suppress(InputError):  # where the flow does not reach all of the law, its nodes have to do
             return pushforward(solution, times)
     return [[_measure(everyone[p]) for p in range(len(everyone.mean))] for everyone in map(solution.populations, times)]
