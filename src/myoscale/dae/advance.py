@@ -50,7 +50,7 @@ class Progress(NamedTuple):
 
 def step(system: System, scheme: Scheme, t: Array, motion: Motion, h: Array) -> rattle.Step:
     """One composed step."""
-    kept = near_singular(system, motion)
+    kept = near_singular(motion)
     base = _BASES[scheme.stepper]
     if scheme.order == 2:
         return base(system, kept, t, motion, h)
@@ -68,10 +68,11 @@ def step(system: System, scheme: Scheme, t: Array, motion: Motion, h: Array) -> 
 def evenly(system: System, scheme: Scheme, start: Progress, end: Array, count: int | Array) -> Progress:
     """`count` steps of one length; none is taken after one that failed."""
     h = (end - start.t) / count
+    whole = jnp.where(h == 0, 1.0, h)  # of a step that is not kept: it must not divide by zero
 
     def body(k, at):
-        after = step(system, scheme, at.t, at.motion, h)
-        good = at.solved & at.regular
+        after = step(system, scheme, at.t, at.motion, whole)
+        good = at.solved & at.regular & (h != 0)
         keep = lambda new, old: jnp.where(good, new, old)
         moved = Progress(start.t + (k + 1) * h, after.motion, at.h, at.steps + 1, after.solved, after.regular)
         return jax.tree.map(keep, moved, at)
@@ -100,7 +101,7 @@ def adaptively(system: System, scheme: Scheme, start: Progress, end: Array, tole
 
         begun = rattle.Step(at.motion, true, true)
         (fine, coarse), _ = jax.lax.scan(half, (begun, begun), jnp.arange(3))
-        error = apart(fine.motion, coarse.motion) / (2**scheme.order - 1)
+        error = apart(system, fine.motion, coarse.motion) / (2**scheme.order - 1)
         good = fine.solved & fine.regular & coarse.regular
         error = jnp.where(good & jnp.isfinite(error), error / allowed, jnp.inf)
         taken = error <= 1.0
@@ -125,13 +126,12 @@ def adaptively(system: System, scheme: Scheme, start: Progress, end: Array, tole
     return jax.lax.while_loop(go, lambda state: attempt(state[0]), (start, jnp.array(False)))[0]
 
 
-def apart(a: Motion, b: Motion) -> Float[Array, ""]:
+def apart(system: System, a: Motion, b: Motion) -> Float[Array, ""]:
     """The greatest difference of y, ẏ and, weighted, X and Ẋ; relative where they are above 1."""
     one = lambda a, b: jnp.max(jnp.abs(a - b) / (1.0 + jnp.abs(b)))
 
     def many(a, b):
-        far = jnp.einsum("pn,pnx->px", a_w, ((a - b) / (1.0 + jnp.abs(b))) ** 2)
+        far = jnp.einsum("pn,pnx->px", system.w, ((a - b) / (1.0 + jnp.abs(b))) ** 2)
         return jnp.sqrt(jnp.max(far))
 
-    a_w = b.z.w
     return jnp.max(jnp.stack([one(a.y, b.y), one(a.v, b.v), many(a.z.x, b.z.x), many(a.z.v, b.z.v)]))

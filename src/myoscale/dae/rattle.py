@@ -20,6 +20,7 @@ from ..types import Array, Float
 from .system import (
     System,
     Tangent,
+    Ties,
     forces,
     geometry,
     held,
@@ -29,18 +30,20 @@ from .system import (
     prescribed,
     pull,
     tangent,
+    tie,
     tissue_force,
     weighted,
 )
 
 SETTLED = (
-    1e-8  # Newton's method stops where residuals came in below this part of the scale of g: they leave at rounding
+    1e-8  # Newton's method stops where residuals were below this part of the scale of g before, hence are rounding,
 )
+ROUNDING = 4e-16  # or where they are anyway
 ITERATIONS = 12
-_WITH_DERIVATIVES = 5
 DEPENDENT = (
-    1e-8  # rows of bridges that lose rank together are dependent below this determinant of their unit vectors' products
+    1e-8  # rows of bridges that pass together are dependent below this determinant of their unit vectors' products
 )
+_WITH_DERIVATIVES = 5
 
 
 class Step(NamedTuple):
@@ -51,103 +54,91 @@ class Step(NamedTuple):
     regular: Array  # the bridges that passed a loss of rank may do so together
 
 
+class _Newton(NamedTuple):
+    """An iterate: v½, κ = alpha − beta·along, and where that leads."""
+
+    v: Array
+    alpha: Array
+    beta: Array
+    along: Array
+    there: Tangent
+    q_y: Array
+    size: Array  # of the residuals here
+    before: Array  # and of those that this iterate was made from
+    count: Array
+
+    @property
+    def kappa(self) -> Array:
+        return self.alpha - jnp.einsum("pnkj,pj->pnk", self.beta, self.along)
+
+
 def step(system: System, kept: arrow.Kept, t: Float[Array, ""], motion: Motion, h: Float[Array, ""]) -> Step:
     """One step of length h, which may be negative."""
     model, drive, ties = system.model, system.drive, motion.z
     y, v = motion.y, motion.v
     mass, damping = jnp.asarray(model.tissue.mass_matrix), macro.damping_matrix(model)
-    q0, q0_y = geometry(model, y)
-    begun = tangent(model, ties.x, q0, ties.c)
-    half = 0.5 * h
+    half, index = 0.5 * h, jnp.array(held(system), int)
     position, velocity, _ = prescribed(system, t + h)
-    given = None if position is None else (position - y[jnp.array(held(system))]) / h
-    left = weighted(model, ties.w, begun.B)
+    given = None if position is None else (position - y[index]) / h
+    _, q0_y = geometry(model, y)
+    left = weighted(system, ties.B)
     free = ties.v + half * per_mass(model, ties.f)
     load = at(drive.load, t, y.size)
-    first_push = mass @ v + half * (
-        tissue_force(system, t, y) + pull(q0_y, massless_pull(model, ties, begun.A, begun.B))
-    )
+    massless = massless_pull(system, ties.A, ties.B, ties.f)
+    push = mass @ v + half * (tissue_force(system, t, y) + pull(q0_y, massless))
     implicit = mass + half * damping
 
-    class Newton(NamedTuple):
-        v: Array
-        alpha: Array
-        beta: Array
-        along: Array
-        size: Array
-        count: Array
-
-    def place(v_half, kappa):
-        velocity = free + jnp.einsum("pnkx,pnk->pnx", begun.A, kappa)
+    def arrive(v_half, alpha, beta, along, before, count) -> _Newton:
+        kappa = alpha - jnp.einsum("pnkj,pj->pnk", beta, along)
+        x = ties.x + h * (free + jnp.einsum("pnkx,pnk->pnx", ties.A, kappa))
         q, q_y = geometry(model, y + h * v_half)
-        x = ties.x + h * velocity
-        return velocity, x, q, q_y
-
-    def newton(state: Newton) -> Newton:
-        kappa = state.alpha - jnp.einsum("pnkj,pj->pnk", state.beta, state.along)
-        _, x, q, q_y = place(state.v, kappa)
-        there = tangent(model, x, q, ties.c)
-        K = jnp.einsum("pnix,pnjx->pnij", there.A, begun.A)
-        e = jnp.einsum("pnij,pnj->pni", K, kappa) - there.r / h
-        missing = first_push - implicit @ state.v
-        solved = arrow.eliminate(
-            implicit,
-            missing,
-            q0_y,
-            q_y,
-            arrow.Blocks(left, there.B, K),
-            e,
-            kept,
-            held(system),
-            None if given is None else given - state.v[jnp.array(held(system))],
-        )
-        along = jnp.einsum("pia,a->pi", q_y, solved.a)
+        there = tangent(system, x, q)
         size = jnp.max(jnp.abs(there.r)) / system.scale
-        return Newton(state.v + solved.a, solved.alpha, solved.beta, along, size, state.count + 1)
+        return _Newton(v_half, alpha, beta, along, there, q_y, size, before, count)
 
-    unsettled = lambda s: (s.size > SETTLED) & (s.count < ITERATIONS)
-    first = Newton(
-        v,
-        h * ties.guess,
-        jnp.zeros(begun.B.shape),
-        jnp.zeros(q0.shape),
-        jnp.asarray(jnp.inf),
-        jnp.zeros((), int),
-    )
-    found = iterate(system, unsettled, newton, first, _WITH_DERIVATIVES)
-    v_half = found.v
-    kappa = found.alpha - jnp.einsum("pnkj,pj->pnk", found.beta, found.along)
-    pulling = kappa
-    V_half, x, q1, q1_y = place(v_half, kappa)
-    y1 = y + h * v_half
-    ended = tangent(model, x, q1, ties.c)
-    f = forces(model, x, ties.w)
-    after = ties._replace(x=x, f=f)
+    def improve(now: _Newton) -> _Newton:
+        K = jnp.einsum("pnix,pnjx->pnij", now.there.A, ties.A)
+        e = jnp.einsum("pnij,pnj->pni", K, now.kappa) - now.there.r / h
+        missing = push - implicit @ now.v
+        blocks = arrow.Blocks(left, now.there.B, K)
+        left_over = None if given is None else given - now.v[index]
+        solved = arrow.eliminate(implicit, missing, q0_y, now.q_y, blocks, e, kept, held(system), left_over)
+        along = jnp.einsum("pia,a->pi", now.q_y, solved.a)
+        return arrive(now.v + solved.a, solved.alpha, solved.beta, along, now.size, now.count + 1)
 
+    settled = lambda now: (now.before <= SETTLED) | ((now.size <= ROUNDING) & (now.count > 0))
+    unsettled = lambda now: ~settled(now) & (now.count < ITERATIONS)
+    none = jnp.zeros(ties.B.shape), jnp.zeros((ties.B.shape[0], ties.B.shape[3]))
+    first = arrive(v, h * ties.guess, *none, jnp.asarray(jnp.inf), jnp.zeros((), int))
+    found = iterate(system, unsettled, improve, first, _WITH_DERIVATIVES)
+
+    v_half, V_half = found.v, free + jnp.einsum("pnkx,pnk->pnx", ties.A, found.kappa)
+    y1, x, (_, A, B), q1_y = y + h * v_half, ties.x + h * V_half, found.there, found.q_y
+    f = forces(system, x)
     loose = V_half + half * per_mass(model, f)
-    direct = massless_pull(model, after, ended.A, ended.B)
-    push = (mass - half * damping) @ v_half + half * (tissue_force(system, t + h, y1) + pull(q1_y, direct))
-    blocks = arrow.Blocks(weighted(model, ties.w, ended.B), ended.B, jnp.einsum("pnix,pnjx->pnij", ended.A, ended.A))
-    e = -jnp.einsum("pnkx,pnx->pnk", ended.A, loose)
-    solved = arrow.eliminate(mass, push, q1_y, q1_y, blocks, e, kept, held(system), velocity)
-    kappa = solved.unknowns(jnp.einsum("pia,a->pi", q1_y, solved.a))
-    V = loose + jnp.einsum("pnkx,pnk->pnx", ended.A, kappa)
-    pulled = pull(q0_y, jnp.einsum("pnkj,pnk->pj", left, pulling)) + pull(
-        q1_y, jnp.einsum("pnkj,pnk->pj", blocks.left, kappa)
-    )
-    impulse = implicit @ v_half - first_push + mass @ solved.a - push - pulled  # of what holds prescribed coordinates
-    load = v_half @ (0.5 * h * (load + at(drive.load, t + h, y.size)) + impulse)
+    after = motion._replace(y=y1, z=Ties(x, loose, f, A, B, ties.guess))
+    pushes = (mass - half * damping) @ v_half + half * tissue_force(system, t + h, y1)
+    massless = half * pull(q1_y, massless_pull(system, A, B, f))
+    e = -jnp.einsum("pnkx,pnx->pnk", A, loose)
+    v1, kappa = tie(system, mass, pushes + massless, q1_y, after, e, kept, velocity)
+    V = loose + jnp.einsum("pnkx,pnk->pnx", A, kappa)
+
+    done = 0.5 * h * v_half @ (load + at(drive.load, t + h, y.size))
+    if index.size:  # what holds prescribed coordinates does work, too
+        pulled = jnp.einsum("pnkj,pnk->pj", left, found.kappa), jnp.einsum("pnkj,pnk->pj", weighted(system, B), kappa)
+        impulse = implicit @ v_half - push - pull(q0_y, pulled[0])
+        done += v_half @ (impulse + mass @ v1 - pushes - massless - pull(q1_y, pulled[1]))
     result = Motion(
         y=y1,
-        v=solved.a,
-        z=after._replace(v=V, guess=kappa / h),
-        load=motion.load + load,
+        v=v1,
+        z=Ties(x, V, f, A, B, kappa / h),
+        load=motion.load + done,
         damping=motion.damping - h * v_half @ damping @ v_half,
     )
-    return Step(result, found.size <= SETTLED, together(begun, ended, q1_y, kept))
+    return Step(result, settled(found), together(ties, result.z, q1_y, kept))
 
 
-def together(begun: Tangent, ended: Tangent, q_y: Array, kept: arrow.Kept) -> Array:
+def together(begun: Ties, ended: Ties, q_y: Array, kept: arrow.Kept) -> Array:
     """Whether the bridges whose A turned over in a step are all among those `kept`, with rows Bᵢq′ that are independent.
 
     Others would leave a singular saddle point at the moment of passing (theory.md section 11).

@@ -23,14 +23,14 @@ from ..types import Array, Float
 
 
 class Ties(NamedTuple):
-    """Bridges at each point (P, N, …): extension, velocity, label, weight; the force on each, and κ where a search for it begins."""
+    """Bridges as they move, at each point (P, N, …): extension, velocity; and of where they are the force and the derivatives of g."""
 
     x: Float[Array, "P N nx"]
     v: Float[Array, "P N nx"]
-    f: Float[Array, "P N nx"]
-    guess: Float[Array, "P N k"]  # about λ/2m
-    c: Float[Array, "P N k"]
-    w: Float[Array, "P N"]
+    f: Float[Array, "P N nx"]  # F₁ and pair forces
+    A: Float[Array, "P N k nx"]
+    B: Float[Array, "P N k nq"]
+    guess: Float[Array, "P N k"]  # κ per length of a step, where a search for it begins: about λ/2m
 
 
 class System(NamedTuple):
@@ -38,6 +38,8 @@ class System(NamedTuple):
 
     model: Model
     drive: AbstractDrive
+    c: Float[Array, "P N k"]
+    w: Float[Array, "P N"]
     scale: Float[Array, ""]
     differentiable: bool = False  # in reverse mode, which cannot pass through loops of unknown length
 
@@ -69,8 +71,11 @@ def geometry(model: Model, y: Float[Array, " ny"]) -> tuple[Float[Array, "P nq"]
     return model.tissue.kinematics(y), jax.jacfwd(model.tissue.kinematics)(y)
 
 
-def tangent(model: Model, x: Array, q: Array, c: Array) -> Tangent:
-    """The constraints and their derivatives at x and q."""
+def tangent(system: System, x: Array, q: Array) -> Tangent:
+    """The constraints and their derivatives at x and q.
+
+    Loops carry what this returns: whatever else needs it reads memory, and would compute the constraint once more for each use.
+    """
 
     def one(bridge, x, q, c):
         def both(x, q):
@@ -80,17 +85,18 @@ def tangent(model: Model, x: Array, q: Array, c: Array) -> Tangent:
         (a, b), g = jax.jacfwd(both, argnums=(0, 1), has_aux=True)(x, q)
         return Tangent(g - c, a, b)
 
-    return macro.over_points(model, lambda bridge, x, q, c: jax.vmap(lambda x, c: one(bridge, x, q, c))(x, c), x, q, c)
+    point = lambda bridge, x, q, c: jax.vmap(lambda x, c: one(bridge, x, q, c))(x, c)
+    return macro.over_points(system.model, point, x, q, system.c)
 
 
-def forces(model: Model, x: Array, w: Array) -> Float[Array, "P N nx"]:
+def forces(system: System, x: Array) -> Float[Array, "P N nx"]:
     """f_i = F₁(X_i) + Σ_j w_j K(X_j, X_i)."""
 
     def point(bridge, x, w):
         elastic = -jax.vmap(jax.grad(bridge.energy))(x)
         return elastic if bridge.interaction is None else elastic + pair_forces(bridge, Measure(x, w))
 
-    return macro.over_points(model, point, x, w)
+    return macro.over_points(system.model, point, x, system.w)
 
 
 def masses(model: Model, points: int) -> Float[Array, " P"]:
@@ -105,9 +111,10 @@ def per_mass(model: Model, f: Float[Array, "P N nx"]) -> Float[Array, "P N nx"]:
     return f * jnp.where(m > 0, 1.0 / jnp.where(m > 0, m, 1.0), 0.0)[:, None, None]
 
 
-def weighted(model: Model, w: Float[Array, "P N"], B: Float[Array, "P N k nq"]) -> Float[Array, "P N k nq"]:
+def weighted(system: System, B: Float[Array, "P N k nq"]) -> Float[Array, "P N k nq"]:
     """ω w m B, what κ pulls with."""
-    weight = (model.tissue.heads * masses(model, w.shape[0]))[:, None] * w
+    heads = system.model.tissue.heads
+    weight = (heads * masses(system.model, heads.size))[:, None] * system.w
     return weight[..., None, None] * B
 
 
@@ -116,16 +123,16 @@ def pull(q_y: Float[Array, "P nq ny"], f: Float[Array, "P nq"]) -> Float[Array, 
     return jnp.einsum("pia,pi->a", q_y, f)
 
 
-def massless_pull(model: Model, ties: Ties, A: Array, B: Array) -> Float[Array, "P nq"]:
+def massless_pull(system: System, A: Array, B: Array, f: Array) -> Float[Array, "P nq"]:
     """−ω Σ w Bᵀ(AAᵀ)⁻¹A f where m = 0, k = nx (the index is 1 there), zero elsewhere."""
-    m = masses(model, A.shape[0])
+    model, m = system.model, masses(system.model, A.shape[0])
     none = jnp.zeros((B.shape[0], B.shape[3]))
     if A.shape[2] != A.shape[3]:
         return none
 
     def elastic():
-        force = jax.vmap(jax.vmap(lambda a, b, f: -b.T @ small.inverse(a @ a.T) @ (a @ f)))(A, B, ties.f)
-        return jnp.where(m > 0, 0.0, model.tissue.heads)[:, None] * jnp.einsum("pn,pni->pi", ties.w, force)
+        force = jax.vmap(jax.vmap(lambda a, b, f: -b.T @ small.inverse(a @ a.T) @ (a @ f)))(A, B, f)
+        return jnp.where(m > 0, 0.0, model.tissue.heads)[:, None] * jnp.einsum("pn,pni->pi", system.w, force)
 
     return jax.lax.cond(jnp.any(m == 0), elastic, lambda: none)
 
@@ -153,11 +160,16 @@ def singular_values(A: Float[Array, "P N k nx"]) -> Float[Array, "P N"]:
     return jnp.sqrt(jnp.abs(jax.vmap(jax.vmap(small.signed_singular_value))(gram)))
 
 
-def near_singular(system: System, motion: macro.Motion) -> arrow.Kept:
-    """The bridges nearest to a loss of rank, one more than could lose it at once: never eliminated (theory.md section 11)."""
-    model, ties = system.model, motion.z
-    A = tangent(model, ties.x, model.tissue.kinematics(motion.y), ties.c).A
-    return arrow.weakest(singular_values(A), motion.y.size)
+def near_singular(motion: macro.Motion) -> arrow.Kept:
+    """The bridges nearest to a loss of rank, as many as could lose it at once: never eliminated (theory.md section 11)."""
+    return arrow.weakest(singular_values(motion.z.A), motion.y.size)
+
+
+def place(system: System, y: Array, v: Array, x: Array, velocity: Array) -> macro.Motion:
+    """Tissue and bridges as they move, nothing done yet."""
+    now, zero = tangent(system, x, system.model.tissue.kinematics(y)), jnp.zeros(())
+    ties = Ties(x, velocity, forces(system, x), now.A, now.B, jnp.zeros(system.c.shape))
+    return macro.Motion(y, v, ties, zero, zero)
 
 
 class Instant(NamedTuple):
@@ -177,85 +189,96 @@ class Instant(NamedTuple):
 def instant(system: System, t: Array, motion: macro.Motion) -> Instant:
     """Solve the saddle-point system of theory.md section 2 at one instant."""
     model, ties = system.model, motion.z
-    y, v = motion.y, motion.v
+    y, v, A, B = motion.y, motion.v, ties.A, ties.B
     q, u, bias = macro.kinematics(model, y, v)
     _, q_y = geometry(model, y)
-    now = tangent(model, ties.x, q, ties.c)
 
     def bent(bridge, x, dx, q, u):
         return jax.vmap(lambda x, dx: mechanics.curvature(bridge, x, q, dx, u))(x, dx)
 
-    h = macro.over_points(model, bent, ties.x, ties.v, q, u) + jnp.einsum("pnkj,pj->pnk", now.B, bias)
-    free = per_mass(model, ties.f)
-    e = -h - jnp.einsum("pnkx,pnx->pnk", now.A, free)
-    blocks = arrow.Blocks(weighted(model, ties.w, now.B), now.B, jnp.einsum("pnix,pnjx->pnij", now.A, now.A))
-    mass, massless = jnp.asarray(model.tissue.mass_matrix), massless_pull(model, ties, now.A, now.B)
-    b = tissue_force(system, t, y) - macro.damping_matrix(model) @ v + pull(q_y, massless)
-    size = singular_values(now.A)
-    solved = arrow.eliminate(
-        mass, b, q_y, q_y, blocks, e, arrow.weakest(size, y.size), held(system), prescribed(system, t)[2]
-    )
-    kappa = solved.unknowns(jnp.einsum("pia,a->pi", q_y, solved.a))
+    h = macro.over_points(model, bent, ties.x, ties.v, q, u) + jnp.einsum("pnkj,pj->pnk", B, bias)
+    e = -h - jnp.einsum("pnkx,pnx->pnk", A, per_mass(model, ties.f))
+    mass, massless = jnp.asarray(model.tissue.mass_matrix), massless_pull(system, A, B, ties.f)
+    b = tissue_force(system, t, y) - macro.damping_matrix(model) @ v
+    given = prescribed(system, t)[2]
+    kept, size = near_singular(motion), singular_values(A)
+    acceleration, kappa = tie(system, mass, b + pull(q_y, massless), q_y, motion, e, kept, given)
     m = masses(model, q.shape[0])[:, None, None]
     multiplier = m * kappa
-    if now.A.shape[2] == now.A.shape[3]:
+    if A.shape[2] == A.shape[3]:
         direct = lambda a, f: -small.inverse(a @ a.T) @ (a @ f)
         multiplier = jax.lax.cond(
             jnp.any(m == 0),
-            lambda: jnp.where(m > 0, multiplier, jax.vmap(jax.vmap(direct))(now.A, ties.f)),
+            lambda: jnp.where(m > 0, multiplier, jax.vmap(jax.vmap(direct))(A, ties.f)),
             lambda: multiplier,
         )
-    weight = model.tissue.heads[:, None] * ties.w
-    pulls = weight[..., None] * jnp.einsum("pnkj,pnk->pnj", now.B, multiplier)
-    force = jnp.einsum("pn,pnj->pj", weight, jnp.einsum("pnkj,pnk->pnj", now.B, multiplier))
-    along = jnp.einsum("pnkx,pnx->pnk", now.A, ties.v) + jnp.einsum("pnkj,pj->pnk", now.B, u)
+    each = jnp.einsum("pnkj,pnk->pnj", B, multiplier)
+    weight = model.tissue.heads[:, None] * system.w
+    force = jnp.einsum("pn,pnj->pj", weight, each)
     return Instant(
-        acceleration=solved.a,
-        reaction=mass @ solved.a - (b - pull(q_y, massless)) - pull(q_y, force),
+        acceleration=acceleration,
+        reaction=mass @ acceleration - b - pull(q_y, force),
         multiplier=multiplier,
         force=force,
-        pulls=pulls,
+        pulls=weight[..., None] * each,
         guess=kappa / 2,
-        position=jnp.max(jnp.abs(now.r)),
-        velocity=jnp.max(jnp.abs(along)),
+        position=jnp.max(jnp.abs(tangent(system, ties.x, q).r)),
+        velocity=jnp.max(jnp.abs(slip(motion, u))),
         singular_value=size,
     )
 
 
-def project(system: System, t: Array, motion: macro.Motion) -> macro.Motion:
+def tie(
+    system: System,
+    M: Array,
+    b: Array,
+    q_y: Array,
+    motion: macro.Motion,
+    e: Array,
+    kept: arrow.Kept,
+    given: Array | None,
+) -> tuple[Float[Array, " ny"], Float[Array, "P N k"]]:
+    """a and κ with M a − Σ ω w m Bᵀκ = b and AAᵀκ + B q′a = e, A and B those of the motion."""
+    A, B = motion.z.A, motion.z.B
+    blocks = arrow.Blocks(weighted(system, B), B, jnp.einsum("pnix,pnjx->pnij", A, A))
+    solved = arrow.eliminate(M, b, q_y, q_y, blocks, e, kept, held(system), given)
+    return solved.a, solved.unknowns(jnp.einsum("pia,a->pi", q_y, solved.a))
+
+
+def slip(motion: macro.Motion, u: Float[Array, "P nq"]) -> Float[Array, "P N k"]:
+    """A Ẋ + B q̇."""
+    ties = motion.z
+    return jnp.einsum("pnkx,pnx->pnk", ties.A, ties.v) + jnp.einsum("pnkj,pj->pnk", ties.B, u)
+
+
+def project(system: System, motion: macro.Motion) -> macro.Motion:
     """Velocities of the bridges brought to A Ẋ + B q̇ = 0 by the shortest way, ẏ as it is."""
-    model, ties = system.model, motion.z
-    q, u, _ = macro.kinematics(model, motion.y, motion.v)
-    now = tangent(model, ties.x, q, ties.c)
-    wrong = jnp.einsum("pnkx,pnx->pnk", now.A, ties.v) + jnp.einsum("pnkj,pj->pnk", now.B, u)
-    back = jax.vmap(jax.vmap(lambda a, r: a.T @ small.inverse(a @ a.T) @ r))(now.A, wrong)
+    ties = motion.z
+    wrong = slip(motion, macro.kinematics(system.model, motion.y, motion.v)[1])
+    back = jax.vmap(jax.vmap(lambda a, r: a.T @ small.inverse(a @ a.T) @ r))(ties.A, wrong)
     return motion._replace(z=ties._replace(v=ties.v - back))
 
 
 def jump(system: System, t: Array, motion: macro.Motion) -> macro.Motion:
     """Velocities after an impulse on the prescribed coordinates, which then have the velocities given at t."""
     model, ties = system.model, motion.z
-    q, q_y = geometry(model, motion.y)
-    now = tangent(model, ties.x, q, ties.c)
+    _, q_y = geometry(model, motion.y)
     mass = jnp.asarray(model.tissue.mass_matrix)
-    blocks = arrow.Blocks(weighted(model, ties.w, now.B), now.B, jnp.einsum("pnix,pnjx->pnij", now.A, now.A))
-    e = -jnp.einsum("pnkx,pnx->pnk", now.A, ties.v)
-    kept = arrow.weakest(singular_values(now.A), motion.y.size)
+    e = -jnp.einsum("pnkx,pnx->pnk", ties.A, ties.v)
     given = prescribed(system, t)[1]
-    solved = arrow.eliminate(mass, mass @ motion.v, q_y, q_y, blocks, e, kept, held(system), given)
-    kappa = solved.unknowns(jnp.einsum("pia,a->pi", q_y, solved.a))
-    return motion._replace(v=solved.a, z=ties._replace(v=ties.v + jnp.einsum("pnkx,pnk->pnx", now.A, kappa)))
+    v, kappa = tie(system, mass, mass @ motion.v, q_y, motion, e, near_singular(motion), given)
+    return motion._replace(v=v, z=ties._replace(v=ties.v + jnp.einsum("pnkx,pnk->pnx", ties.A, kappa)))
 
 
 def energies(system: System, motion: macro.Motion) -> macro.Ledger:
     """½ẏᵀM₀ẏ, Σω½m w|Ẋ|², W₀, Σω w W₁, Σω½ w w V."""
     model, ties = system.model, motion.z
     heads = model.tissue.heads
-    kinetic = heads * masses(model, heads.size) @ jnp.einsum("pn,pnx->p", ties.w, 0.5 * ties.v**2)
+    kinetic = heads * masses(model, heads.size) @ jnp.einsum("pn,pnx->p", system.w, 0.5 * ties.v**2)
 
     def point(bridge, x, w):
         return w @ jax.vmap(bridge.energy)(x), pair_energy(bridge, Measure(x, w))
 
-    elastic, pair = (heads @ part for part in macro.over_points(model, point, ties.x, ties.w))
+    elastic, pair = (heads @ part for part in macro.over_points(model, point, ties.x, system.w))
     tissue = 0.5 * motion.v @ jnp.asarray(model.tissue.mass_matrix) @ motion.v
     return macro.Ledger(tissue, kinetic, model.tissue.energy(motion.y), elastic, pair)

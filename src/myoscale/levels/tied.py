@@ -12,7 +12,6 @@ import numpy as np
 from .. import dae, macro
 from ..drive import AbstractDrive
 from ..errors import InputError
-from ..macro import Motion
 from ..model import Model, Start
 from ..population import Tied
 from ..population.tied import Tracks
@@ -24,6 +23,13 @@ MOST = 1_000_000  # steps between two recorded times
 INCONSISTENT = 1e-3  # velocities that have to be moved by more than this part of the greatest are a mistake
 JOINTLY = 1e-4  # rows of two bridges are dependent below this part of the greatest singular value of g_x
 _SINGULAR = 1e-8  # g_x must not begin singular: below this fraction of the greatest singular value
+
+
+class Labels(NamedTuple):
+    """What stays of bridges while they move."""
+
+    c: Float[Array, "P N k"]
+    w: Float[Array, "P N"]
 
 
 class Begun(NamedTuple):
@@ -50,24 +56,19 @@ def begin(
     zero = jnp.zeros(())
     y, v = macro.prescribe(drive, zero, vector(start.y), vector(start.v))
     w = jnp.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
-    q, _ = dae.geometry(model, y)
-    at_start = dae.tangent(model, x, q, jnp.zeros((*x.shape[:2], dae.rows(model, x, q))))
-    c, size = at_start.r, lambda a: jnp.max(jnp.abs(a))
-    scale = size(c) + size(at_start.A) * size(x) + size(at_start.B) * size(q)
-    population = Tied(population.stepper, population.order, population.keep, population.dt, scale)
-    system = dae.System(model, drive, scale)
-    ties = dae.Ties(x, velocity, dae.forces(model, x, w), jnp.zeros_like(c), c, w)
-    motion = dae.project(system, zero, Motion(y, v, ties, zero, zero))
+    q, size = model.tissue.kinematics(y), lambda a: jnp.max(jnp.abs(a))
+    nothing = jnp.zeros((*x.shape[:2], dae.rows(model, x, q)))
+    system = dae.System(model, drive, nothing, w, jnp.ones(()))
+    c, A, B = dae.tangent(system, x, q)
+    scale = size(c) + size(A) * size(x) + size(B) * size(q)
+    system = system._replace(c=c, scale=scale)
+    motion = dae.project(system, dae.place(system, y, v, x, velocity))
     moved = size(motion.z.v - velocity) / jnp.maximum(size(motion.z.v), size(velocity) + 1e-300)
     now = dae.instant(system, zero, motion)
     motion = motion._replace(z=motion.z._replace(guess=now.guess))
-    return Begun(
-        population,
-        State(zero, motion, None, step=zero),
-        _weakest(now.singular_value, x),
-        size(now.singular_value),
-        moved,
-    )
+    population = Tied(population.stepper, population.order, population.keep, population.dt, scale)
+    state, values = State(zero, motion, Labels(c, w), step=zero), now.singular_value
+    return Begun(population, state, _weakest(values, x), size(values), moved)
 
 
 def margin(begun: Begun) -> tuple[Array, Array]:
@@ -82,35 +83,27 @@ def _weakest(values: Float[Array, "P N"], x: Array) -> Weakest:
 
 def enter(problem: Problem, state: State, y: Float[Array, " ny"], v: Float[Array, " ny"]) -> State:
     """The state at the beginning of a leg of a protocol: prescribed velocities jump, free ones and bridges so that no other impulse acts."""
-    motion = state.motion._replace(y=y, v=v)
-    after = dae.jump(_system(problem), state.t, motion)
-    work = sum(_kinetic(problem, after)) - sum(_kinetic(problem, motion))
+    system, motion = _system(problem, state), state.motion._replace(y=y, v=v)
+    after = dae.jump(system, state.t, motion)
+    kinetic = lambda motion: sum(dae.energies(system, motion)[:2])
+    work = kinetic(after) - kinetic(motion)
     return state._replace(motion=after._replace(load=motion.load + work))
 
 
-def _kinetic(problem: Problem, motion: Motion):
-    return dae.energies(_system(problem), motion)[:2]
-
-
-def _system(problem: Problem) -> dae.System:
+def _system(problem: Problem, state: State) -> dae.System:
     population: Any = problem.population
-    return dae.System(problem.model, problem.drive, population.scale, problem.substeps > 0)
+    return dae.System(problem.model, problem.drive, *state.still, population.scale, problem.substeps > 0)
+
+
+def _scheme(problem: Problem) -> dae.Scheme:
+    population: Any = problem.population
+    return dae.Scheme(dae.Stepper(population.stepper), population.order)
 
 
 def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""]) -> Outcome:
     """Step from `state` to the last of the times `ts`, recording at each; nothing is recorded after a step that failed."""
     population: Any = problem.population
-    system = _system(problem)
-    true = jnp.array(True)
-    begun = dae.Progress(
-        t=state.t,
-        motion=state.motion,
-        h=jnp.where(state.step > 0, state.step, dt0),
-        steps=jnp.zeros((), int),
-        solved=true,
-        regular=true,
-    )
-    scheme = dae.Scheme(dae.Stepper(population.stepper), population.order)
+    system, scheme = _system(problem, state), _scheme(problem)
 
     def one(at: dae.Progress, t):
         if system.differentiable:
@@ -120,18 +113,16 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
             new = dae.evenly(system, scheme, at, t, jnp.maximum(count, jnp.where(t > at.t, 1, 0)))
         else:
             new = dae.adaptively(system, scheme, at, t, problem.tolerance, MOST)
-        kept = _record(problem, system, new)
-        arrived = new.t >= t
-        return new, kept._replace(y=jnp.where(arrived, kept.y, jnp.nan))
+        record = _record(problem, system, new)
+        return new, record._replace(y=jnp.where(new.t >= t, record.y, jnp.nan))
 
+    first, true = jnp.where(state.step > 0, state.step, dt0), jnp.array(True)
+    begun = dae.Progress(state.t, state.motion, first, jnp.zeros((), int), true, true)
     end, records = jax.lax.scan(one, begun, jnp.asarray(ts))
-    values = dae.singular_values(
-        dae.tangent(problem.model, end.motion.z.x, problem.model.tissue.kinematics(end.motion.y), end.motion.z.c).A
-    )
     return Outcome(
-        state=State(end.t, end.motion, None, step=end.h),
+        state=State(end.t, end.motion, state.still, step=end.h),
         record=records,
-        weakest=_weakest(values, end.motion.z.x),
+        weakest=_weakest(dae.singular_values(end.motion.z.A), end.motion.z.x),
         singular=~end.regular,
         finished=end.t >= ts[-1],
         steps=end.steps,
@@ -188,9 +179,7 @@ class Failure(NamedTuple):
 
 def diagnose(problem: Problem, state: State, longest: Array) -> Failure:
     """Try ever shorter steps, and find the two bridges nearest to a loss of rank."""
-    population: Any = problem.population
-    system, motion = _system(problem), state.motion
-    scheme = dae.Scheme(dae.Stepper(population.stepper), population.order)
+    system, scheme, motion = _system(problem, state), _scheme(problem), state.motion
 
     def shorter(tried):
         h = tried[0] / 2
@@ -200,8 +189,7 @@ def diagnose(problem: Problem, state: State, longest: Array) -> Failure:
     going = lambda tried: ~tried[1] & (tried[0] > 1e-12 * longest)
     h, works = jax.lax.while_loop(going, shorter, (longest, jnp.array(False)))
     q, q_y = dae.geometry(problem.model, motion.y)
-    now = dae.tangent(problem.model, motion.z.x, q, motion.z.c)
-    values = dae.singular_values(now.A)
+    now, values = motion.z, dae.singular_values(motion.z.A)
     count = values.shape[1]
     index = jnp.argsort(values.ravel())[: min(2, values.size)]
     index = jnp.concatenate([index, index])[:2]

@@ -59,6 +59,12 @@ class Start(eqx.Module):
         shape = jnp.shape(self.x)
         return 1 if len(shape) == 1 else shape[-1]
 
+    @property
+    def count(self) -> int:
+        """How many bridges a point it gives; of a law, none."""
+        shape = () if isinstance(self.x, AbstractLaw) or self.x is None else jnp.shape(self.x)
+        return 0 if not shape else shape[-2 if len(shape) > 1 else 0]
+
     def points(self, count: int) -> tuple[Float[Array, "P N nx"], Float[Array, "P N"]]:
         """The given points and weights at each of `count` points of the tissue."""
         x = jnp.asarray(self.x, float)

@@ -16,7 +16,7 @@ from ..protocol import legs
 from ..solution import Scenario, Solution
 from ..types import ArrayLike, float64, is_traced
 from .check import check
-from .stretches import Progress, Run, assemble, recorded_times
+from .stretches import Progress, Run, assemble, recorded_times, watched
 from .whole import steps_between, whole
 
 _GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
@@ -114,14 +114,8 @@ def compressible(scenario: Scenario) -> tuple[int, ...]:
     interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction
     if not isinstance(level, Reduced) or interaction is not None or scheme_of(bridge) is not None:
         return ()
-    count = level.n if isinstance(start.x, AbstractLaw) else _points(start)
+    count = level.n if isinstance(start.x, AbstractLaw) else start.count
     return tuple(grid for grid in _GRIDS[start.nx] if (count or 0) >= 4 * grid**start.nx)
-
-
-def _points(start: Start) -> int:
-    """How many bridges a point the start gives."""
-    shape = np.shape(np.asarray(start.x))
-    return shape[-2 if len(shape) > 1 else 0]
 
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
@@ -130,7 +124,7 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
         raise InputError(
             "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
         )
-    grid = recorded_times(times, legs(scenario.drive, float(scenario.t1)))
+    grid = recorded_times(times, legs(scenario.drive, float(scenario.t1)), watched(scenario))
     key = jax.random.key(scenario.seed)
     begun, record = whole(scenario, grid, key, steps_between(scenario, grid))
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)

@@ -55,11 +55,16 @@ def at_saved(grid: np.ndarray, times: np.ndarray, t1: float) -> np.ndarray:
 
 
 def watched(scenario: Scenario) -> int:
-    """At how many times a run is recorded besides the saved ones: steps of a given length are not cut for that."""
-    level, model = scenario.level, scenario.model
-    if scheme_of(model.bridge) is not None or (mover := level.tied(model, scenario.start)) is None or mover.dt is None:
+    """At how many times a run is recorded besides the saved ones: more only where bridges are followed along the path of the tissue.
+
+    A record is where a step has to end, which costs bridges with multipliers; a step of a given length is not cut for it.
+    """
+    level, model, start = scenario.level, scenario.model, scenario.start
+    if scheme_of(model.bridge) is not None or (mover := level.tied(model, start)) is None:
         return _WATCHED
-    return int(np.clip(float(scenario.t1) / mover.dt, _STRETCHES, _WATCHED - 1)) + 1
+    count = (getattr(level, "n", 0) or 0) if isinstance(start.x, AbstractLaw) else start.count
+    most = _WATCHED - 1 if count > mover.keep else _STRETCHES
+    return most + 1 if mover.dt is None else int(np.clip(float(scenario.t1) / float(mover.dt), 1, most)) + 1
 
 
 class Piece(NamedTuple):
@@ -74,7 +79,7 @@ def pieces(grid: np.ndarray, legs: Sequence[Leg]) -> list[Piece]:
     """The recorded times in stretches of about one length."""
     found = []
     for k, ts in enumerate(leg_times(grid, legs)):
-        parts = np.array_split(ts, max(1, round(_STRETCHES * len(ts) / len(grid))))
+        parts = np.array_split(ts, np.clip(round(_STRETCHES * len(ts) / len(grid)), 1, len(ts)))
         found += [Piece(k, part, j == 0) for j, part in enumerate(parts)]
     return found
 

@@ -21,7 +21,7 @@ from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, StoppedError
 from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced
 from ..model import AbstractLaw, Mixture, Model, Start, scheme_of
-from ..model.checks import check_model
+from ..model.checks import check_model, constraint_rows
 from ..population import Tied
 from ..run import Progress, check, solve
 from ..run.check import check_level
@@ -33,6 +33,7 @@ from .result import OneWay, Row, Study
 
 _FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the saved times: where populations are compared
 _REFERENCE_CELLS = 800  # of the default reference of bridges that attach and detach
+_REFERENCE_PHASE = 6  # an axis of (X, Ẋ)
 _REFERENCE_NODES = {1: 64, 2: 8, 3: 8}  # of the default reference, an axis, by nx
 
 
@@ -73,6 +74,7 @@ def compare(
     runs = _runs(model, start, levels, reference)
     base = runs[0]
     with_one_way = one_way and not isinstance(drive, QuasiStatic) and bool((np.asarray(model.bridge.mass) > 0).any())
+    with_one_way = with_one_way and _massless(model, base, start)
     report = _Share(progress, len(runs) + with_one_way)
     options: dict[str, Any] = dict(t1=t1, drive=drive, save=save, tolerance=tolerance, seed=seed)
     study = Study(base.label, np.zeros(0))
@@ -143,11 +145,24 @@ def check_levels(levels: Sequence[AbstractLevel], reference: AbstractLevel | Non
         raise InputError(f"Expected different levels. Received '{twice[0]}' twice.")
 
 
+def _massless(model: Model, level: AbstractLevel, start: Start) -> bool:
+    """Whether the level can run the model without m: bridges that are free to move cannot do without, nor can some steppers."""
+    if constraint_rows(model, start) < start.nx:
+        return False
+    try:
+        level.check_model(model.one_way(), start)
+    except InputError:
+        return False
+    return True
+
+
 def _default_reference(model: Model, start: Start) -> AbstractLevel:
     if scheme_of(model.bridge) is not None:
         return Kinetic(_REFERENCE_CELLS)
     if not isinstance(start.x, AbstractLaw):
         return Reduced()
+    if isinstance(start.velocity, AbstractLaw):
+        return Characteristics(_REFERENCE_PHASE ** (2 * start.nx))
     parts = len(start.x.laws) if isinstance(start.x, Mixture) and start.nx > 1 else 1
     return Characteristics(parts * _REFERENCE_NODES[start.nx] ** start.nx)
 

@@ -20,6 +20,8 @@ from .exact import LinearExact
 from .huxley import CHAIN_PAGE as _huxley_chain
 from .huxley import PAGE as _huxley
 from .huxley import huxley, huxley_chain
+from .lateral import PAGE as _lateral
+from .lateral import LateralBridge, lateral
 from .linear import PAGE as _linear
 from .linear import linear
 from .linear_matrix import PAGE as _linear_matrix
@@ -35,7 +37,7 @@ from .singular import SingularBridge, singular
 _PAGES = {
     page.name: page
     for page in (
-        *(_linear, _linear_matrix, _onion, _singular, _bent, _element, _element_polar, _chain),
+        *(_linear, _linear_matrix, _onion, _singular, _bent, _element, _element_polar, _chain, _lateral),
         *(_huxley, _huxley_chain, _power_stroke),
     )
 }
@@ -43,6 +45,7 @@ _PAGES = {
 __all__ = [
     "BentBridge",
     "ElementBridge",
+    "LateralBridge",
     "LinearBridge",
     "LinearExact",
     "OnionBridge",
@@ -54,6 +57,7 @@ __all__ = [
     "element_polar",
     "huxley",
     "huxley_chain",
+    "lateral",
     "linear",
     "linear_matrix",
     "names",

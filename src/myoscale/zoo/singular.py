@@ -1,14 +1,15 @@
 """A constraint that loses rank: g = x² + (q − 2)² (theory.md section 7, example 4).
 
 g_x = 2x vanishes at x = 0, which the bridge with the smallest c_i reaches first, at |q − 2| = √c_i. Levels that eliminate
-the multipliers stop there with `SingularConstraintError`, the results so far kept; the system itself stays regular.
+the multipliers stop there with `SingularConstraintError`, the results so far kept; the system itself stays regular, and `Constrained`
+goes on: the bridge passes at a speed like √N and throws the tissue back.
 """
 
 from typing import ClassVar
 
 from ..citations import PLUNDER_SIMEON_2023
 from ..fields import parameter
-from ..levels import Characteristics, MomentClosure, Reduced
+from ..levels import Characteristics, Constrained, MomentClosure, Reduced
 from ..model import AbstractBridge, AbstractLaw, Model, Normal, Start
 from ..tissue import SpringMass
 from ..types import Scalar
@@ -61,6 +62,6 @@ PAGE = Page(
     title="Singular: the constraint of a bridge loses rank on the way",
     build=singular,
     t1=20.0,
-    levels=(Reduced(100), Characteristics(64), MomentClosure()),
+    levels=(Constrained(100), Reduced(100), Characteristics(64), MomentClosure()),
     source=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 4",
 )
