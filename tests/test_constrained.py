@@ -282,7 +282,7 @@ def test_files_hold_multipliers(tmp_path):
     back = ms.load(seen.save(tmp_path / "run.nc"))
     assert np.array_equal(back.multipliers, seen.multipliers) and back.multipliers.shape == (3, 1, 7, 1)
     assert np.array_equal(back.followed, [0, 5, 10, 14, 19, 24, 29])
-    assert back.population(1.0).points.shape == (30, 1)
+    assert back.population(1.0).points.shape == (7, 1)
 
 
 def test_pulls_add_up_to_the_force():

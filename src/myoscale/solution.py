@@ -177,18 +177,13 @@ class Solution:
         return _concrete_snapshot("density", mean, covariance, edges=edges, masses=z.m)
 
     def _points(self, i: int) -> tuple[Array, Array | None]:
-        """Extensions and weights at the i-th saved time, None if all are equal; of bridges with velocities of their own, those followed."""
+        """Extensions and weights at the i-th saved time, None if all are equal; of bridges with multipliers, those followed."""
         assert self.particles is not None
         w = self.particles.w
         if not isinstance(self.z, Tracks):
             return self._positions(i), w
-        x, count = self.z.x[i], self.particles.x.shape[1]
-        if x.shape[1] == count:
-            return x, w
-        if self.z.multiplier.shape[-1] == x.shape[-1]:
-            return self._positions(i), w
         w = None if w is None else w[:, self.followed]
-        return x, None if w is None else w / w.sum(1, keepdims=True)
+        return self.z.x[i], None if w is None else w / w.sum(1, keepdims=True)
 
     def _index(self, t: float) -> int:
         i = int(np.argmin(np.abs(self.ts - t)))

@@ -35,10 +35,8 @@ from .system import (
     weighted,
 )
 
-SETTLED = (
-    1e-8  # Newton's method stops where residuals were below this part of the scale of g before, hence are rounding,
-)
-ROUNDING = 4e-16  # or where they are anyway
+ROUNDING = 2e-15  # Newton's method stops where residuals are below this part of the scale of g,
+SETTLED = 1e-10  # or below this and no longer fall
 ITERATIONS = 12
 DEPENDENT = (
     1e-8  # rows of bridges that pass together are dependent below this determinant of their unit vectors' products
@@ -106,7 +104,10 @@ def step(system: System, kept: arrow.Kept, t: Float[Array, ""], motion: Motion, 
         along = jnp.einsum("pia,a->pi", now.q_y, solved.a)
         return arrive(now.v + solved.a, solved.alpha, solved.beta, along, now.size, now.count + 1)
 
-    settled = lambda now: (now.before <= SETTLED) | ((now.size <= ROUNDING) & (now.count > 0))
+    def settled(now):
+        stuck = (now.size <= SETTLED) & (now.size > 0.25 * now.before)
+        return (now.count > 0) & ((now.size <= ROUNDING) | stuck)
+
     unsettled = lambda now: ~settled(now) & (now.count < ITERATIONS)
     none = jnp.zeros(ties.B.shape), jnp.zeros((ties.B.shape[0], ties.B.shape[3]))
     first = arrive(v, h * ties.guess, *none, jnp.asarray(jnp.inf), jnp.zeros((), int))

@@ -36,7 +36,7 @@ class Constrained(AbstractPointLevel):
     - `stepper`: `Stepper.RATTLE` (symplectic) or `ENERGY_MOMENTUM` (conserves the energy; needs m > 0), or its name.
     - `order`: 2, 4 or 6: symmetric compositions of the stepper, of 1, 5 and 9 stages.
     - `dt`: the step, the same all the way; left out, steps are as long as the tolerance allows.
-    - `keep`: how many bridges a point are followed one by one in the solution.
+    - `keep`: how many bridges a point are followed one by one in the solution, which holds no others; sums are always over all.
 
     **Raises:** `InputError` for values that make no sense.
     """

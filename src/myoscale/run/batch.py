@@ -16,7 +16,7 @@ import numpy as np
 from ..books import Stats
 from ..drive import AbstractDrive, Free
 from ..errors import InputError, InterruptedRun, StoppedError
-from ..levels import AbstractLevel, Reduced, Sampling
+from ..levels import AbstractLevel, Sampling
 from ..levels.base import need_memory
 from ..levels.integrate import Record
 from ..levels.steps import complete, divided, fastest
@@ -29,7 +29,7 @@ from .begin import Begun
 from .check import check
 from .programs import Costs, compiled
 from .stretches import Progress, assemble, at_saved, recorded_times
-from .whole import whole
+from .whole import steps_between, whole
 
 _CHUNK = 128  # runs in one call of the program: their states fit a processor's cache
 _LOOKED_AT = 16  # runs checked as `solve` checks its own, at most
@@ -101,7 +101,7 @@ def batch(
         raise InputError("batch expected to be called outside of jit, grad and vmap: there, map over solve.")
     count = _count(given)
     lists = {name: list(value) if _many(value) else [value] * count for name, value in given.items()}
-    sobol = isinstance(level, Reduced) and level.sampling is Sampling.SOBOL
+    sobol = getattr(level, "sampling", None) is Sampling.SOBOL
     seeds = [seed + i * (not sobol) for i in range(count)] if isinstance(seed, int) else lists["seed"]
     if sobol and len(set(seeds)) > 1:
         raise InputError("batch expected one seed for Sobol points, which all runs share. Received several.")
@@ -122,7 +122,7 @@ def _computed(scenarios, times, mapped, common, progress) -> Batch:
     """All runs, chunk by chunk."""
     first, count, costs = scenarios[0], len(scenarios), Costs()
     grid = recorded_times(times, legs(first.drive, float(first.t1)), watched=2)
-    level, steps = first.level, 1
+    level, steps = first.level, steps_between(first, grid) if scheme_of(first.model.bridge) is None else 1
     if scheme_of(first.model.bridge) is not None:
         level = complete(level, eqx.combine(mapped, common)[0])
         rates = compiled(_fastest, costs)(tree_arrays(mapped[0]), tree_arrays(common[0]), count)

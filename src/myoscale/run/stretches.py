@@ -55,16 +55,11 @@ def at_saved(grid: np.ndarray, times: np.ndarray, t1: float) -> np.ndarray:
 
 
 def watched(scenario: Scenario) -> int:
-    """At how many times a run is recorded besides the saved ones: more only where bridges are followed along the path of the tissue.
-
-    A record is where a step has to end, which costs bridges with multipliers; a step of a given length is not cut for it.
-    """
-    level, model, start = scenario.level, scenario.model, scenario.start
-    if scheme_of(model.bridge) is not None or (mover := level.tied(model, start)) is None:
+    """At how many times a run is recorded besides the saved ones: few where a record is where a step has to end."""
+    level, model = scenario.level, scenario.model
+    if scheme_of(model.bridge) is not None or (mover := level.tied(model, scenario.start)) is None:
         return _WATCHED
-    count = (getattr(level, "n", 0) or 0) if isinstance(start.x, AbstractLaw) else start.count
-    most = _WATCHED - 1 if count > mover.keep else _STRETCHES
-    return most + 1 if mover.dt is None else int(np.clip(float(scenario.t1) / float(mover.dt), 1, most)) + 1
+    return _STRETCHES + 1 if mover.dt is None else int(np.clip(float(scenario.t1) / float(mover.dt), 1, _STRETCHES)) + 1
 
 
 class Piece(NamedTuple):
@@ -134,7 +129,7 @@ class Run:
             advance, drawn = splitting.stretch, jax.random.fold_in(key, 1)
             problem = problem._replace(key=drawn, substeps=substeps(level, scenario.model, self.grid))
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
-            raise self._singular(begun, 0.0, begun.weakest, None)
+            raise self._singular(begun.population, 0.0, begun.weakest, None)
         plan = pieces(self.grid, legs)
         longest = max(len(piece.ts) for piece in plan)
         at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
@@ -250,7 +245,7 @@ class Run:
             raise self._tied_stop(problem, outcome, costs, solution)
         value = float(weak.singular_value)
         if outcome.singular or value < 100 * float(begun.margin[1]):
-            raise self._singular(begun, t, weak, solution)
+            raise self._singular(begun.population, t, weak, solution)
         raise StoppedError(
             f"{level.label} stops at t = {t:.6g}: the step size fell below rounding or {MAX_STEPS} steps did not suffice. "
             "Look for a force or constraint that is not smooth there; the results so far are kept.",
@@ -283,6 +278,10 @@ class Run:
                 f"dt = {float(found.works):.2g} works there; or leave dt out, and the tolerance decides. {kept}",
                 solution,
             )
+        if (np.asarray(problem.model.bridge.mass) == 0).any() and float(
+            outcome.weakest.singular_value
+        ) < 0.1 * found.strongest:
+            return self._singular(problem.population, t, outcome.weakest, solution)
         if not (outcome.singular or found.joint <= tied.JOINTLY * found.strongest):
             return StoppedError(
                 f"{level} stops at t = {t:.6g}: no step is short enough. Look for a force or constraint that is not smooth there. {kept}",
@@ -300,15 +299,17 @@ class Run:
             singular_value=float(found.joint),
         )
 
-    def _singular(self, begun: Begun, t: float, weak: Weakest, solution: Solution | None) -> SingularConstraintError:
+    def _singular(
+        self, population: AbstractPopulation, t: float, weak: Weakest, solution: Solution | None
+    ) -> SingularConstraintError:
         value, point, bridge = float(weak.singular_value), int(weak.point), int(weak.bridge)
         further = (
-            "Velocities of bridges are not determined there: start elsewhere. "
-            if isinstance(begun.population, Tied)
+            "Bridges without mass cannot pass there, nor can a run begin there. "
+            if isinstance(population, Tied)
             else "Levels that eliminate multipliers cannot go further (Constrained can). "
         )
         return SingularConstraintError(
-            f"{self.scenario.level.label} stops at t = {t:.6g}: the constraint of {_who(begun.population, bridge)} at point {point} "
+            f"{self.scenario.level.label} stops at t = {t:.6g}: the constraint of {_who(population, bridge)} at point {point} "
             f"lost rank, the smallest singular value of g_x being {value:.2e} at x = {np.asarray(weak.x)}. {further}"
             "The results so far are kept.",
             solution,
