@@ -224,6 +224,9 @@ class Solution:
     def plot(self, t: float | None = None, point: int = 0) -> np.ndarray:
         """Draw motion, energy, force of the bridges and their population with pyplot.
 
+        Of bridges that attach and detach also how many are attached and what ATP they split; of levels that carry multipliers also the
+        force of single bridges, as a fan, and what is left of their constraints.
+
         **Arguments:** `t`, a saved time to show the population at, the last one if left out; `point` of the tissue.
 
         **Returns:** the matplotlib axes in this order; `axes[0].figure.savefig("run.pdf")` writes them.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..study import Study
     from ..zoo import Problem
 
-_SPEC = "reduced|characteristics|kinetic|moments[:SIZE][,field=value]"
+_SPEC = "reduced|characteristics|kinetic|moments|constrained[:SIZE][,field=value]"
 # Of the zoo, which would wait for JAX.
 PROBLEMS = (
     *("linear", "linear-matrix", "onion", "singular", "bent", "element", "element-polar", "chain"),
@@ -59,7 +59,11 @@ def _names(incomplete: str) -> list[str]:
 
 def _levels(incomplete: str) -> list[str]:
     """Completion of a level, with a size to begin with."""
-    return [s for s in ("reduced:1000", "characteristics:64", "kinetic:200", "moments") if s.startswith(incomplete)]
+    return [
+        s
+        for s in ("reduced:1000", "characteristics:64", "kinetic:200", "moments", "constrained:100")
+        if s.startswith(incomplete)
+    ]
 
 
 Name = Annotated[

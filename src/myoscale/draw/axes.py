@@ -76,7 +76,7 @@ def distances(axes: Axes, curves: Sequence[tuple[str, Array, Array, Style]], not
         remark(axes, "no difference" if curves else "no other level to compare")
         return
     low, high = axes.get_ylim()
-    axes.set_ylim(max(low, high * 1e-14), high)
+    axes.set_ylim(min(max(low, high * 1e-14), high / 100), high)  # two decades have two numbers
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
     axes.yaxis.set_minor_formatter(NullFormatter())
     names = 0.02 + 0.0135 * max(len(_short(label)) for label, *_ in named)  # the share of the axis that they take

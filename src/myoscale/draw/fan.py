@@ -19,6 +19,7 @@ SHADES = (0.14, 0.24, 0.36)  # of the bands, from the outermost
 NAMES = ("all", "90 %", "50 %")
 _SINGLE = 3  # shown one by one
 _FAR = 10.0  # times what almost all stay below: an axis of its own kind
+_ALONE = 3.0  # times what almost all others have at that time: worth a name
 _GAP = 0.075  # of the axis, between two numbers on it
 
 
@@ -40,7 +41,7 @@ def spread(values: Array, weights: Array | None = None) -> Fan:
     wanted = [peaks.argmax(), values.max(axis=0).argmax(), values.min(axis=0).argmin(), *np.argsort(-peaks)]
     chosen = list(dict.fromkeys(int(k) for k in wanted))[:_SINGLE]
     peak = int(size[:, chosen[0]].argmax())
-    stands_out = size[peak, chosen[0]] > _FAR * np.quantile(size[peak], 0.95)
+    stands_out = size[peak, chosen[0]] > _ALONE * np.quantile(size[peak], 0.95)
     return Fan(
         quantiles(values, weights),
         chosen,
@@ -119,26 +120,27 @@ def fan_axis(axes: Axes, fans: Sequence[Fan], style: Style) -> None:
         Line2D([], [], color=_ink(style.colour), linewidth=0.8, label="single bridges"),
     ]
     axes.legend(
-        handles=handles, loc="upper left", ncols=5, frameon=False, fontsize=10, handlelength=2.0, borderaxespad=0,
-        columnspacing=1.1, handletextpad=0.5,
+        handles=handles, loc="upper left", ncols=5, frameon=False, fontsize=9.5, handlelength=1.8, borderaxespad=0,
+        columnspacing=0.9, handletextpad=0.5,
     )  # fmt: skip
 
 
 def name_peak(axes: Axes, ts: Array, one: Fan, name: str) -> None:
-    """Where the furthest stands out, its name and value beside its peak."""
+    """Where the furthest stands out, its name and value at its peak."""
     if one.peak is None:
         return
     t, value = float(ts[one.peak]), float(one.lines[one.peak, 0])
-    left = t > ts[0] + 0.6 * (ts[-1] - ts[0])
+    share = (t - ts[0]) / (ts[-1] - ts[0])
+    side = "left" if share < 0.2 else "right" if share > 0.8 else "center"
     axes.annotate(
-        f"{name}: {_scientific(value)}", (t, value), (-6 if left else 6, -1), textcoords="offset points",
-        ha="right" if left else "left", va="top" if value > 0 else "bottom", fontsize=10,
+        f"{name}: {_scientific(value)}", (t, value), (0, 3 if value > 0 else -3), textcoords="offset points",
+        ha=side, va="bottom" if value > 0 else "top", fontsize=10,
     )  # fmt: skip
 
 
 def _power(value: float) -> str:
     """A number on the axis: one, two or five times a power of ten."""
-    if value == 0 or 0.01 <= abs(value) <= 100:
+    if value == 0 or 0.01 <= abs(value) < 1000:
         return f"{value:g}".replace("-", "−")
     digit, exponent = f"{value:.0e}".split("e")
     return f"${digit.replace('1', '')}{'' if digit.endswith('1') else '·'}10^{{{int(exponent)}}}$"

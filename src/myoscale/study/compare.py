@@ -72,9 +72,11 @@ def compare(
     """
     runs = _runs(model, start, levels, reference)
     base = runs[0]
-    with_one_way = one_way and not isinstance(drive, QuasiStatic) and bool((np.asarray(model.bridge.mass) > 0).any())
-    report = _Share(progress, len(runs) + with_one_way)
     options: dict[str, Any] = dict(t1=t1, drive=drive, save=save, tolerance=tolerance, seed=seed)
+    for level in runs:
+        check(Scenario(model, level, start, **options))
+    with_one_way = one_way and _has_one_way(model, base, start, options)
+    report = _Share(progress, len(runs) + with_one_way)
     study = Study(base.label, np.zeros(0))
     todo, effect = {level.label: (model, level) for level in runs}, f"{base.label} one-way"
     if with_one_way:
@@ -92,6 +94,17 @@ def compare(
         except KeyboardInterrupt:
             study.interrupted = True
     return study
+
+
+def _has_one_way(model: Model, level: AbstractLevel, start: Start, options: dict[str, Any]) -> bool:
+    """Whether mass has an effect, and the model can do without."""
+    if isinstance(options["drive"], QuasiStatic) or not (np.asarray(model.bridge.mass) > 0).any():
+        return False
+    try:
+        check(Scenario(model.one_way(), level, start, **options))
+    except InputError:  # bridges that are free to move, or a stepper that divides by m
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -245,7 +245,9 @@ def _attached(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, l
     """Attached heads at one time, at the first point of the tissue: their density, whose integral is their share."""
     first = bool(letter)
     several = next(iter(study.solutions.values())).force.shape[1] > 1
-    heading = f"{letter}Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    heading = (
+        f"{letter}Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    )
     for label, run in study.solutions.items():
         if run.ts[-1] < t:
             continue

@@ -58,7 +58,7 @@ function logAxis(title, curves) {
   const values = curves.flat().filter((value) => value !== null && value > 0);
   if (!values.length) return axis(title, { showticklabels: false, range: [0, 1] });
   const top = Math.ceil(Math.log10(Math.max(...values)) + 0.15);
-  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 14);
+  const bottom = Math.min(Math.max(Math.floor(Math.log10(Math.min(...values))), top - 14), top - 2);
   return axis(title, {
     type: "log", range: [bottom, top], dtick: Math.max(1, Math.ceil((top - bottom) / 7)), exponentformat: "power", hoverformat: ".2e",
   });
@@ -129,8 +129,8 @@ function distance() {
   return { traces, layout: layout(timeAxis(), logAxis(DATA.labels.distance, traces.map((one) => one.y))) };
 }
 
-const SUPERSCRIPT = (value) => {
-  if (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) <= 100)) return String(value).replace("-", "−");
+const tickName = (value) => {
+  if (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 1000)) return String(value).replace("-", "−");
   const [digit, exponent] = value.toExponential(0).split("e");
   return `${digit.replace("1", "").replace("-", "−")}${digit.endsWith("1") ? "" : "·"}10<sup>${Number(exponent)}</sup>`.replace("<sup>-", "<sup>−");
 };
@@ -156,7 +156,7 @@ function fan() {
   const { low, high, ticks } = DATA.fan;
   const margin = 0.05 * (place(high) - place(low)) || 1;
   const range = [place(low) - margin, place(high) + margin];
-  const named = ticks ? { tickmode: "array", tickvals: ticks.map(place), ticktext: ticks.map(SUPERSCRIPT) } : {};
+  const named = ticks ? { tickmode: "array", tickvals: ticks.map(place), ticktext: ticks.map(tickName) } : {};
   return { traces, layout: layout(timeAxis(), axis(DATA.fan.sized ? DATA.labels.pull_size : DATA.labels.pull, { range, ...named })) };
 }
 
