@@ -27,7 +27,7 @@ EVIL = "</script><script>window.evil = 1</script><img src=x onerror=alert(1)> & 
 
 @pytest.fixture(scope="module")
 def studies():
-    """A line, a plane, and a chain of three."""
+    """A line, a plane, a chain of three, and bridges with multipliers of which one passes through rank loss."""
     bent, element, chain = zoo.bent(), zoo.element(), zoo.chain(3)
     law, plane = ms.Characteristics(8), ms.Characteristics(16)
     run = lambda made, t1, reference, *levels: ms.compare(*made, t1=t1, levels=levels, reference=reference, save=31)
@@ -35,6 +35,7 @@ def studies():
         "line": run(bent, 4.0, law, ms.Reduced(40), ms.Kinetic(32), ms.MomentClosure(8)),
         "plane": run(element, 1.0, plane, ms.Reduced(60), ms.Kinetic(16), ms.MomentClosure(8)),
         "chain": run(chain, 20.0, law, ms.Reduced(60), ms.MomentClosure(8)),
+        "tied": run(zoo.singular(), 4.0, ms.Constrained(60), ms.Reduced(40), ms.Constrained(55)),
     }
 
 
@@ -192,6 +193,36 @@ def test_curves_are_those_of_the_study(show, studies, name):
     assert f"{study.rows[1].error_y:.1e}" in cells[0]
 
 
+def test_a_fan_and_residuals_are_those_of_the_study(show, studies):
+    """The axis is y ↦ asinh(y/width), written out; levels have a fan each, to choose from."""
+    page, study = show("tied"), studies["tied"]
+    width = page.evaluate("DATA.fan.width")
+    for label, count in (("constrained:60", 60), ("constrained:55", 55)):
+        page.locator("#fan-select").select_option(label)
+        pulls = count * study.solutions[label].pulls[:, 0, :, 0]
+        for name, part in (("median", 0.5), ("90 %", 0.95), ("all, from", 0.0)):
+            expected = np.arcsinh(np.quantile(pulls, part, axis=1) / width)
+            np.testing.assert_allclose(curve(page, "fan", name)[1], expected, rtol=1e-4, atol=1e-6)
+        single = [name for name, _ in drawn(page, "fan") if name.startswith("bridge ")]
+        assert len(single) == 3
+        for name in single:
+            expected = np.arcsinh(pulls[:, int(name.split()[1])] / width)
+            np.testing.assert_allclose(curve(page, "fan", name)[1], expected, rtol=1e-4, atol=1e-6)
+    lowest = page.evaluate("DATA.residual.floor")
+    for label, run in study.solutions.items():
+        np.testing.assert_allclose(curve(page, "residual", label)[1], np.maximum(run.residual, lowest), rtol=1e-5)
+        if label.startswith("constrained"):
+            shown = curve(page, "residual", f"{label}, ġ")[1]
+            np.testing.assert_allclose(shown, np.maximum(run.velocity_residual, lowest), rtol=1e-5)
+    assert ("reduced:40, ġ", "scatter") not in drawn(page, "residual")
+    low, high = page.evaluate("byId('residual').layout.yaxis.range")
+    assert 10**low < lowest and 10**high > study.solutions["constrained:60"].rounding
+    assert (
+        not show("line").locator("#fan").count()
+        and "rounding" not in show("line").locator("#residual-card").inner_text()
+    )
+
+
 def test_bridges_in_the_picture_stay_on_their_constraint(show, studies):
     """x + βx³ − q of each, and where it is drawn."""
     page = show("line")
@@ -319,11 +350,11 @@ def check_card(card, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["line", "plane", "chain"])
+@pytest.mark.parametrize("name", ["line", "plane", "chain", "tied"])
 def test_everything_is_where_it_should_be(show, name, width):
     page = show(name, width)
     cards = page.evaluate(BOXES)
-    assert len(cards) == 7
+    assert len(cards) == (9 if name == "tied" else 8)
     for card in cards:
         check_card(card, width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -402,6 +433,7 @@ def test_report_takes_a_single_run(studies, tmp_path):
     html = (tmp_path / "page.html").read_text()
     assert "myoscale run bent --level moments:8" in html and "<li>A. B., C (2020)</li>" in html
     assert 'class="source"' not in html and 'id="distance"' not in html and 'id="oneway"' not in html
+    assert 'id="fan"' not in html and 'id="residual"' not in html
     assert (tmp_path / "table.txt").read_text().startswith("level")
 
 

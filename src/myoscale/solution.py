@@ -219,6 +219,9 @@ class Solution:
     def plot(self, t: float | None = None, point: int = 0) -> np.ndarray:
         """Draw motion, energy, force of the bridges and their population with pyplot.
 
+        Of bridges that attach and detach also how many are attached and what ATP they split; of levels that carry multipliers also the
+        force of single bridges, as a fan, and what is left of their constraints.
+
         **Arguments:** `t`, a saved time to show the population at, the last one if left out; `point` of the tissue.
 
         **Returns:** the matplotlib axes in this order; `axes[0].figure.savefig("run.pdf")` writes them.
@@ -246,9 +249,33 @@ class Solution:
             curves = rate_curves(scheme_at(self.scenario.model.bridge, point), x)
             cycling = {"attached": self.cycling.attached[:, point], "atp": self.atp_drawn()[:, point]}
             cycling["behind"] = x, curves, rate_limit(curves)
-        fig = plt.figure(figsize=draw.SIZE if cycling is None else draw.SIZE_CYCLING)
+        tied: dict[str, Any] | None = None
+        if isinstance(self.z, Tracks):
+            values, w, numbers = self.pulls_drawn(point)
+            found = draw.spread(values, w)
+            tied = {"fan": found, "names": numbers[found.chosen], "rounding": self.rounding}
+            tied |= {"position": self.residual, "velocity": self.velocity_residual}
+        size = draw.SIZE_TIED if tied is not None else draw.SIZE if cycling is None else draw.SIZE_CYCLING
+        fig = plt.figure(figsize=size)
         drawn = self.ts, self.y, entries, self.energy.total, self.force[:, point]
-        return np.array(draw.run(fig, *drawn, kinds, where=where, when=when, cycling=cycling))
+        return np.array(draw.run(fig, *drawn, kinds, where=where, when=when, cycling=cycling, tied=tied))
+
+    def pulls_drawn(self, point: int = 0) -> tuple[Array, Array | None, np.ndarray]:
+        """`pulls` times N, whose mean is the force of all, (T, K), for nq > 1 their lengths; weights, None if equal, and numbers of those bridges."""
+        assert self.particles is not None
+        pulls, w, numbers = self.pulls[:, point], self.particles.w, self.followed
+        if w is None:
+            pulls = pulls * self.particles.x.shape[1]
+        else:
+            w = w[point, numbers]
+            pulls, w, numbers = pulls[:, w > 0] / w[w > 0, None], w[w > 0], numbers[w > 0]
+        return pulls[..., 0] if pulls.shape[-1] == 1 else np.linalg.norm(pulls, axis=-1), w, numbers
+
+    @property
+    def rounding(self) -> float:
+        """What rounding leaves of g − c, about, where bridges carry multipliers; zero of other levels."""
+        scale = self.representation.scale if isinstance(self.representation, Tied) else None
+        return 0.0 if scale is None else float(np.finfo(float).eps * np.asarray(scale))
 
     def atp_drawn(self) -> Array:
         """`cycling.atp_rate` (T, P), of heads that jump its mean over a twentieth of the run: a few events make no curve."""

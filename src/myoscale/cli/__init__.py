@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..study import Study
     from ..zoo import Problem
 
-_SPEC = "constrained|reduced|characteristics|kinetic|moments[:SIZE][,field=value]"
+_SPEC = "reduced|characteristics|kinetic|moments|constrained[:SIZE][,field=value]"
 # Of the zoo, which would wait for JAX.
 PROBLEMS = (
     *("linear", "linear-matrix", "onion", "singular", "bent", "element", "element-polar", "chain", "lateral"),
@@ -61,7 +61,7 @@ def _levels(incomplete: str) -> list[str]:
     """Completion of a level, with a size to begin with."""
     return [
         s
-        for s in ("constrained:100", "reduced:1000", "characteristics:64", "kinetic:200", "moments")
+        for s in ("reduced:1000", "characteristics:64", "kinetic:200", "moments", "constrained:100")
         if s.startswith(incomplete)
     ]
 

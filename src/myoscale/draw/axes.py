@@ -63,12 +63,12 @@ def energies(axes: Axes, ts: Array, entries: Mapping[str, Array], total: Array) 
     )
 
 
-def distances(axes: Axes, curves: Sequence[tuple[str, Array, Array, Style]]) -> None:
-    """Curves (name, ts, values, style) on a logarithmic axis, each named at its right end."""
+def distances(axes: Axes, curves: Sequence[tuple[str, Array, Array, Style]], nothing: float = _NOTHING) -> None:
+    """Curves (name, ts, values, style) on a logarithmic axis, each named at its right end; what is not above `nothing` is not shown."""
     end = float(max([ts[len(values) - 1] for _, ts, values, _ in curves], default=1.0))
     named: list[tuple[str, str, float]] = []
     for label, ts, values, style in curves:
-        seen = np.where(values > _NOTHING, values, np.nan)
+        seen = np.where(values > nothing, values, np.nan)
         if np.isfinite(seen).any():
             axes.semilogy(ts[: len(values)], seen, **style.line)
             named.append((label, style.colour, _height_at_end(seen)))
@@ -76,7 +76,7 @@ def distances(axes: Axes, curves: Sequence[tuple[str, Array, Array, Style]]) -> 
         remark(axes, "no difference" if curves else "no other level to compare")
         return
     low, high = axes.get_ylim()
-    axes.set_ylim(max(low, high * 1e-14), high)
+    axes.set_ylim(min(max(low, high * 1e-14), high / 100), high)  # two decades have two numbers
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
     axes.yaxis.set_minor_formatter(NullFormatter())
     names = 0.02 + 0.0135 * max(len(_short(label)) for label, *_ in named)  # the share of the axis that they take

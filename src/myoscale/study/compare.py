@@ -21,7 +21,7 @@ from ..drive import AbstractDrive, Free, QuasiStatic
 from ..errors import InputError, InterruptedRun, StoppedError
 from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced
 from ..model import AbstractLaw, Mixture, Model, Start, scheme_of
-from ..model.checks import check_model, constraint_rows
+from ..model.checks import check_model
 from ..population import Tied
 from ..run import Progress, check, solve
 from ..run.check import check_level
@@ -73,10 +73,11 @@ def compare(
     """
     runs = _runs(model, start, levels, reference)
     base = runs[0]
-    with_one_way = one_way and not isinstance(drive, QuasiStatic) and bool((np.asarray(model.bridge.mass) > 0).any())
-    with_one_way = with_one_way and _massless(model, base, start)
-    report = _Share(progress, len(runs) + with_one_way)
     options: dict[str, Any] = dict(t1=t1, drive=drive, save=save, tolerance=tolerance, seed=seed)
+    for level in runs:
+        check(Scenario(model, level, start, **options))
+    with_one_way = one_way and _has_one_way(model, base, start, options)
+    report = _Share(progress, len(runs) + with_one_way)
     study = Study(base.label, np.zeros(0))
     todo, effect = {level.label: (model, level) for level in runs}, f"{base.label} one-way"
     if with_one_way:
@@ -94,6 +95,17 @@ def compare(
         except KeyboardInterrupt:
             study.interrupted = True
     return study
+
+
+def _has_one_way(model: Model, level: AbstractLevel, start: Start, options: dict[str, Any]) -> bool:
+    """Whether mass has an effect, and the model can do without."""
+    if isinstance(options["drive"], QuasiStatic) or not (np.asarray(model.bridge.mass) > 0).any():
+        return False
+    try:
+        check(Scenario(model.one_way(), level, start, **options))
+    except InputError:  # bridges that are free to move, or a stepper that divides by m
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -143,17 +155,6 @@ def check_levels(levels: Sequence[AbstractLevel], reference: AbstractLevel | Non
     labels = [level.label for level in levels]
     if twice := [label for k, label in enumerate(labels) if label in labels[:k]]:
         raise InputError(f"Expected different levels. Received '{twice[0]}' twice.")
-
-
-def _massless(model: Model, level: AbstractLevel, start: Start) -> bool:
-    """Whether the level can run the model without m: bridges that are free to move cannot do without, nor can some steppers."""
-    if constraint_rows(model, start) < start.nx:
-        return False
-    try:
-        level.check_model(model.one_way(), start)
-    except InputError:
-        return False
-    return True
 
 
 def _default_reference(model: Model, start: Start) -> AbstractLevel:

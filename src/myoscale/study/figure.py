@@ -2,7 +2,7 @@
 
 Every level keeps its colour and its dashes in all panels. In one dimension all populations are drawn as densities on one axis, in
 two or more as mean and covariance ellipse. Where bridges attach and detach, also their force, how many are attached, what ATP they split,
-and the rates behind the populations. Below `result` and hence without its types.
+and the rates behind the populations; where levels carry multipliers, what single bridges pull and how well constraints are kept. Below `result` and hence without its types.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,11 @@ from .. import draw
 from ..errors import InputError
 from ..model import scheme_at
 from ..model.cycling import rate_curves, rate_limit
+from ..population import Tied
 from .mass import Gaussian, Grid, Measure, Points, Table
 
 _SIZE, _DPI = (14.0, 8.6), 150  # inches
-_CYCLING = 12.2  # its height where bridges attach and detach
+_ROW = 3.6  # what one more row of panels needs
 
 
 def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None) -> Figure:
@@ -39,11 +40,13 @@ def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None
             "Expected a study with results to draw. Received one that stopped before any level had saved a time."
         )
     styles = draw.styles(study.solutions, study.reference)
-    size = (_SIZE[0], _CYCLING) if study.cycles else _SIZE
+    tied = _tied(study)
+    more = study.cycles + bool(tied)
+    size = (_SIZE[0], _SIZE[1] + _ROW * more)
     fig, scale = (new or _figure)(figsize=size, facecolor="white"), _SIZE[1] / size[1]
     top = 1 - (1 - _legend(fig, study, styles, scale) + 0.07) * scale
     rows = fig.add_gridspec(
-        2 + study.cycles, 1, left=0.062, right=0.985 - 0.03 * study.cycles, bottom=0.075 * scale, top=top, hspace=0.42
+        2 + more, 1, left=0.062, right=0.985 - 0.03 * study.cycles, bottom=0.075 * scale, top=top, hspace=0.42
     )
     above, below = rows[0].subgridspec(1, 2, wspace=0.17), rows[-1].subgridspec(1, 3, wspace=0.16)
     _motion(fig.add_subplot(above[0]), study, styles)
@@ -53,10 +56,15 @@ def figure(study: Any, title: str = "", new: Callable[..., Figure] | None = None
         for k, (key, heading, get) in enumerate(_OVER_TIME):
             _over_time(fig.add_subplot(middle[k]), study, styles, key, f"({'cdef'[k]})  {heading}", get)
     shown = study.times[_three(len(study.times), study.cycles)] if len(study.times) else []
+    if tied:
+        middle = rows[-2].subgridspec(1, 2, wspace=0.17)
+        _fan(fig.add_subplot(middle[0]), study, styles, tied, f"({'cg'[study.cycles]})")
+        _residuals(fig.add_subplot(middle[1]), study, styles, f"({'dh'[study.cycles]})")
+    letter = "cgei"[study.cycles + 2 * bool(tied)]
     axes: list[Axes] = []
     for k, t in enumerate(shown):
         axes.append(fig.add_subplot(below[k]))
-        _populations(axes[-1], study, styles, float(t), first=k == 0)
+        _populations(axes[-1], study, styles, float(t), f"({letter})  " if k == 0 else "")
     draw.same_scale(axes, flat=_dimension(study) == 1)
     if study.cycles:
         _rates(axes, study)
@@ -174,15 +182,51 @@ def _rates(axes: list[Axes], study: Any) -> None:
             second.set_yticks([])
 
 
-def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, first: bool) -> None:
-    """The populations at one time, at the first point of the tissue."""
+def _tied(study: Any) -> dict[str, Any]:
+    """Runs that carry multipliers, that with most bridges first."""
+    found = {label: run for label, run in study.solutions.items() if isinstance(run.representation, Tied)}
+    return dict(sorted(found.items(), key=lambda item: -item[1].particles.x.shape[1]))
+
+
+def _fan(axes: Axes, study: Any, styles: dict[str, draw.Style], tied: dict[str, Any], letter: str) -> None:
+    """What bridges pull one by one, at the first point of the tissue; of further levels the outline."""
+    fans, (first, run) = {}, next(iter(tied.items()))
+    for label, other in tied.items():
+        fans[label] = draw.spread(*other.pulls_drawn()[:2])
+        (draw.fan if label == first else draw.outline)(axes, other.ts, fans[label], styles[label])
+    axes.margins(x=0.01)
+    draw.fan_axis(axes, list(fans.values()), styles[first])
+    draw.name_peak(axes, run.ts, fans[first], f"bridge {run.pulls_drawn()[2][fans[first].chosen[0]]}")
+    where = (" at the first point" if run.force.shape[1] > 1 else "") + (f", {first}" if len(tied) > 1 else "")
+    pull = "pull" if run.force.shape[2] == 1 else "pull_size"
+    draw.dress(axes, f"{letter}  Force of single bridges{where}", study.labels["time"], study.labels[pull])
+
+
+def _residuals(axes: Axes, study: Any, styles: dict[str, draw.Style], letter: str) -> None:
+    """|g − c| of every level that follows bridges, thin |ġ| of those that carry multipliers."""
+    curves, rounding = [], 0.0
+    for label, run in study.solutions.items():
+        if run.particles is None:
+            continue
+        curves.append((label, run.ts, run.residual, styles[label]._replace(width=1.6)))
+        if isinstance(run.representation, Tied):
+            thin = styles[label]._replace(width=draw.THIN, dashes="-")
+            curves.append((f"{label}, ġ", run.ts, run.velocity_residual, thin))
+            rounding = max(rounding, run.rounding)
+    draw.dress(axes, f"{letter}  How well constraints are kept", study.labels["time"], study.labels["residual"])
+    draw.residuals(axes, curves, rounding)
+
+
+def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, letter: str) -> None:
+    """The populations at one time, at the first point of the tissue; `letter` of the first panel."""
+    first = bool(letter)
     i = int(np.argmin(np.abs(study.times - t)))
     if study.cycles:
-        _attached(axes, study, styles, t, first)
+        _attached(axes, study, styles, t, letter)
         return
     drawn = {label: found[i][0] for label, found in study.measures.items() if i < len(found)}
     several = any(len(found[0]) > 1 for found in study.measures.values() if found)
-    heading = f"(c)  Bridges{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    heading = f"{letter}Bridges{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
     if not drawn:
         draw.dress(axes, heading, study.labels["x"], "")
         draw.remark(axes, "no level came this far")
@@ -197,10 +241,13 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
     draw.dress(axes, heading + ", mean ± 1 and 2 std", study.labels["x1"], study.labels["x2"] if first else "")
 
 
-def _attached(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, first: bool) -> None:
+def _attached(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, letter: str) -> None:
     """Attached heads at one time, at the first point of the tissue: their density, whose integral is their share."""
+    first = bool(letter)
     several = next(iter(study.solutions.values())).force.shape[1] > 1
-    heading = f"(g)  Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    heading = (
+        f"{letter}Attached heads{' at the first point' if several else ''}, t = {t:.4g}" if first else f"t = {t:.4g}"
+    )
     for label, run in study.solutions.items():
         if run.ts[-1] < t:
             continue

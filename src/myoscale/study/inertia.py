@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import macro
+from ..dae.system import masses
 from ..drive import Free, QuasiStatic
 from ..model import Model
 from ..model.scenario import tree_float
-from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble
+from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble, Tied
 from ..population.kept import kinetic
 from ..protocol import SAME, legs
 from ..solution import Solution
@@ -19,8 +20,12 @@ from ..types import Array, Float, PyTree, float64
 @float64
 def kinetic_bridges(model: Model, solution: Solution) -> Float[np.ndarray, " T"]:
     """The bridges' kinetic energy at the saved times of a solution, if their mass were that of `model`."""
-    arguments = tree_float(model), solution.representation
-    moving = ~_slow(solution)
+    population, moving = solution.representation, ~_slow(solution)
+    if isinstance(population, Tied):
+        if _all_followed(solution) or solution.z.multiplier.shape[-1] < solution.z.x.shape[-1]:
+            return moving * _of_tracks(model, solution)
+        population = Ensemble()  # of full rank all of them follow from the path
+    arguments = tree_float(model), population
     if solution.particles is None:
         z = jax.tree.map(jnp.asarray, solution.z)
         return moving * np.asarray(_of_states(*arguments, jnp.asarray(solution.y), jnp.asarray(solution.v), z))
@@ -32,6 +37,19 @@ def kinetic_bridges(model: Model, solution: Solution) -> Float[np.ndarray, " T"]
     w = np.full(x.shape[:2], 1.0 / x.shape[1]) if w is None else w
     placed = map(jnp.asarray, (x, w, solution.origin))
     return moving * np.asarray(_of_labels(*arguments, jnp.asarray(path), jnp.asarray(v), *placed))[saved]
+
+
+def _all_followed(solution: Solution) -> bool:
+    return solution.particles is not None and len(solution.followed) == solution.particles.x.shape[1]
+
+
+def _of_tracks(model: Model, solution: Solution) -> np.ndarray:
+    """Where bridges have velocities of their own: of those that were followed, which stand for all."""
+    assert solution.particles is not None
+    squares, w = np.sum(np.asarray(solution.z.velocity) ** 2, axis=3), solution.particles.w  # (T, P, K)
+    w = np.ones(squares.shape[1:]) if w is None else np.asarray(w)[:, solution.followed]
+    mean = np.sum(w / w.sum(axis=1, keepdims=True) * squares, axis=2)
+    return mean @ (0.5 * np.asarray(model.tissue.heads) * np.asarray(masses(model, squares.shape[1])))
 
 
 def _slow(solution: Solution) -> np.ndarray:

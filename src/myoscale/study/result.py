@@ -128,7 +128,7 @@ class Study:
     **Attributes:** `rows`, the reference first; `solutions` by label, up to where each level came; `measures` by label, the
     populations at `times` as measures, one list a time, one measure a point of the tissue; `truth`, the same for what W₁ is
     measured to: the law carried by the reference's flow, or its points; `reference`, a label; `one_way`, None if not asked for
-    or without effect (m = 0, quasi-static); `interrupted`, whether the user stopped the study;
+    or without effect (m = 0, quasi-static), or where bridges need their mass; `interrupted`, whether the user stopped the study;
     `units`, the base units of its numbers for labels ({"length": "nm", "force": "pN", "time": "ms"}), None where they are scaled.
     """
 

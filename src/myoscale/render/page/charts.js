@@ -10,6 +10,7 @@ const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: [
 
 const state = { hidden: new Set(), point: 0, ledger: DATA.reference in DATA.ledger ? DATA.reference : DATA.levels[0].label };
 const charts = [];
+if (DATA.fan) state.fan = Object.keys(DATA.fan.levels)[0];
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = () => document.documentElement.dataset.theme === "dark";
@@ -57,7 +58,7 @@ function logAxis(title, curves) {
   const values = curves.flat().filter((value) => value !== null && value > 0);
   if (!values.length) return axis(title, { showticklabels: false, range: [0, 1] });
   const top = Math.ceil(Math.log10(Math.max(...values)) + 0.15);
-  const bottom = Math.max(Math.floor(Math.log10(Math.min(...values))), top - 14);
+  const bottom = Math.min(Math.max(Math.floor(Math.log10(Math.min(...values))), top - 14), top - 2);
   return axis(title, {
     type: "log", range: [bottom, top], dtick: Math.max(1, Math.ceil((top - bottom) / 7)), exponentformat: "power", hoverformat: ".2e",
   });
@@ -126,6 +127,58 @@ function distance() {
       line: { color: GREY(), width: 1.5 }, hovertemplate: "%{y:.1e}" });
   }
   return { traces, layout: layout(timeAxis(), logAxis(DATA.labels.distance, traces.map((one) => one.y))) };
+}
+
+const tickName = (value) => {
+  if (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 1000)) return String(value).replace("-", "−");
+  const [digit, exponent] = value.toExponential(0).split("e");
+  return `${digit.replace("1", "").replace("-", "−")}${digit.endsWith("1") ? "" : "·"}10<sup>${Number(exponent)}</sup>`.replace("<sup>-", "<sup>−");
+};
+
+const fanLevel = () => DATA.levels.find((level) => level.label === state.fan);
+const BANDS = [["all", 0.14], ["90 %", 0.24], ["50 %", 0.36]];
+const place = (value) => (DATA.fan.width ? Math.asinh(value / DATA.fan.width) : value);
+
+/** Bands between quantiles, the median and the bridges that go furthest; on an axis of asinh where some leave all others far behind. */
+function fan() {
+  const level = fanLevel();
+  const { bands, bridges } = DATA.fan.levels[level.label][state.point];
+  const x = DATA.t.slice(0, bands[0].length);
+  const line = (name, values, more) => ({
+    type: "scatter", mode: "lines", name, x, y: values.map(place), customdata: values, hovertemplate: "%{customdata:.4g}", ...more });
+  const none = { line: { width: 0 }, hoverinfo: "skip", hovertemplate: null };
+  const traces = BANDS.flatMap(([name, shade], k) => [
+    line(`${name}, from`, bands[k], none),
+    line(name, bands[bands.length - 1 - k], { ...none, fill: "tonexty", fillcolor: rgba(colour(level), shade) }),
+  ]);
+  for (const { bridge, values } of bridges) traces.push(line(`bridge ${bridge}`, values, { line: { color: css("--ink"), width: 1 } }));
+  traces.push(line("median", bands[3], { line: { ...levelLine(level), width: 2 } }));
+  const { low, high, ticks } = DATA.fan;
+  const margin = 0.05 * (place(high) - place(low)) || 1;
+  const range = [place(low) - margin, place(high) + margin];
+  const named = ticks ? { tickmode: "array", tickvals: ticks.map(place), ticktext: ticks.map(tickName) } : {};
+  return { traces, layout: layout(timeAxis(), axis(DATA.fan.sized ? DATA.labels.pull_size : DATA.labels.pull, { range, ...named })) };
+}
+
+function fanKeys() {
+  const level = fanLevel();
+  const bands = BANDS.map(([name], k) => ({ name, colour: colour(level), dash: [], width: 0, shade: 1 - BANDS.slice(0, k + 1).reduce((left, [, shade]) => left * (1 - shade), 1) }));
+  return [{ name: "median", colour: colour(level), dash: level.dash }, ...bands.reverse(), { name: "single bridges", colour: css("--ink"), dash: [], width: 1 }];
+}
+
+function residual() {
+  const { levels, floor, rounding } = DATA.residual;
+  const lifted = (values) => values.map((value) => Math.max(value, floor));
+  const shown = DATA.levels.filter((level) => level.label in levels);
+  const curve = (level, values, more) => trace(level, DATA.t.slice(0, values.length), lifted(values), { customdata: values, hovertemplate: "%{customdata:.1e}", ...more });
+  const traces = shown.flatMap((level) => {
+    const { position, velocity } = levels[level.label];
+    const thin = velocity && curve(level, velocity, { name: `${level.label}, ġ`, line: { color: colour(level), width: 1 } });
+    return [curve(level, position, { line: { ...levelLine(level), width: 2 } }), ...(velocity ? [thin] : [])];
+  });
+  if (rounding) traces.push({ type: "scatter", mode: "lines", name: "rounding", x: [DATA.t[0], END], y: [rounding, rounding],
+    line: { color: GREY(), width: 1.5, dash: "2px,3px" }, hoverinfo: "skip" });
+  return { traces, layout: layout(timeAxis(), logAxis(DATA.labels.residual, traces.map((one) => one.y))) };
 }
 
 function balance() {

@@ -4,18 +4,22 @@
     t, y, force   what every level computed, at no more than `_CURVE` saved times
     ledger        energies, and what they leave unexplained relative to the greatest of them
     cycling       of bridges that attach and detach: share attached, ATP, stiffness
+    fan           of levels that carry multipliers: what bridges pull one by one, as bands between quantiles and a few of them
+    residual      of levels that follow bridges: |g − c|, and |ġ| of those that carry multipliers
     distance      |y − y_ref|, or of the bridges' force where they cycle;  one_way: the reference without the bridges' mass
 
 Populations and the mechanical picture are in modules of their own. Curves are thinned by leaving out saved times, never smoothed.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ... import draw
 from ...books import Energy
+from ...population import Tied
 from ...solution import Solution
 from ...study import Study
 from ...types import Array
@@ -69,6 +73,8 @@ def data(study: Study) -> dict[str, Any]:
             if row.label != study.reference and row.label in runs and len(getattr(row, apart))
         },
         "cycling": {label: _cycling(run, points, over_time) for label, run in runs.items()} if study.cycles else None,
+        "fan": _fans(runs, points, over_time),
+        "residual": _residuals(runs, over_time),
         "one_way": _one_way(study, coordinates, kept),
         "population": populations(runs, ts[frames], points),
         "picture": picture(study, ts[frames]),
@@ -118,6 +124,46 @@ def _cycling(run: Solution, points: list[int], over_time: Any) -> dict[str, Any]
     stiffness = np.asarray(run.stiffness)[:, :, 0, 0]
     series = {"attached": run.cycling.attached, "atp": run.atp_drawn(), "stiffness": stiffness}
     return {name: over_time(run, np.asarray(values)[:, points]) for name, values in series.items()}
+
+
+def _fans(runs: Mapping[str, Solution], points: list[int], over_time: Any) -> dict[str, Any] | None:
+    """Bands and single bridges of each level with multipliers at each point, and one axis for all; None without such levels."""
+    tied = {label: run for label, run in runs.items() if isinstance(run.representation, Tied)}
+    if not tied:
+        return None
+    levels, every = {}, []
+    for label, run in tied.items():
+        levels[label] = []
+        for p in points:
+            values, w, numbers = run.pulls_drawn(p)
+            every.append(one := draw.spread(values, w))
+            single = over_time(run, one.lines)
+            bridges = [{"bridge": int(numbers[k]), "values": v} for k, v in zip(one.chosen, single, strict=True)]
+            levels[label].append({"bands": over_time(run, one.bands.T), "bridges": bridges})
+    width = draw.linear_width(every)
+    low, high = min(float(one.bands[0].min()) for one in every), max(float(one.bands[-1].max()) for one in every)
+    named = None if width is None else draw.ticks(low, high, width)
+    sized = next(iter(tied.values())).force.shape[2] > 1
+    return {"levels": levels, "width": width, "low": low, "high": high, "ticks": named, "sized": sized}
+
+
+def _residuals(runs: Mapping[str, Solution], over_time: Any) -> dict[str, Any] | None:
+    """How well each level that follows bridges keeps their constraints; where zeros are drawn; None without such levels."""
+    found = {label: {"position": run.residual} for label, run in runs.items() if _follows(run)}
+    for label, run in runs.items():
+        if isinstance(run.representation, Tied):
+            found[label]["velocity"] = run.velocity_residual
+    lowest = draw.floor([values for each in found.values() for values in each.values()])
+    if lowest is None:
+        return None
+    drawn = {label: {name: over_time(runs[label], v) for name, v in each.items()} for label, each in found.items()}
+    rounding = max(run.rounding for run in runs.values())
+    return {"levels": drawn, "floor": lowest, "rounding": rounding or None}
+
+
+def _follows(run: Solution) -> bool:
+    """Whether it has bridges that stay on their constraint."""
+    return run.particles is not None and run.cycling is None
 
 
 def _one_way(study: Study, coordinates: list[int], kept: Array) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A piece of line as the charts draw it. */
-function swatch({ colour, dash, width = 2.5, filled = false }) {
+function swatch({ colour, dash, width = 2.5, filled = false, shade = 0 }) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 34 10");
   svg.setAttribute("aria-hidden", "true");
@@ -12,6 +12,7 @@ function swatch({ colour, dash, width = 2.5, filled = false }) {
     for (const [name, value] of Object.entries(values)) part.setAttribute(name, value);
     svg.append(part);
   };
+  if (shade) add("rect", { x: 0, y: 0, width: 34, height: 10, fill: colour, opacity: shade });
   if (filled) add("rect", { x: 0, y: 5, width: 34, height: 5, fill: colour, opacity: 0.35 });
   add("line", { x1: 0, x2: 34, y1: 5, y2: 5, stroke: colour, "stroke-width": width, "stroke-dasharray": dash.map((part) => part * 1.5).join(" ") });
   return svg;
@@ -47,10 +48,14 @@ function drawLegends() {
       keys.splice(0, keys.length, ...DATA.levels.filter((level) => level.label in DATA.distance).map(levelKey));
       if (DATA.one_way && !DATA.cycling) keys.push(plainKey({ name: "one-way, m = 0", colour: GREY(), dash: [], width: 1.5 }));
     }
+    if (legend.closest("#residual-card")) {
+      keys.splice(0, keys.length, ...DATA.levels.filter((level) => level.label in DATA.residual.levels).map(levelKey));
+      if (DATA.residual.rounding) keys.push(plainKey({ name: "rounding", colour: GREY(), dash: [1, 1.5], width: 1.5 }));
+    }
     if (legend.closest("#bridges-card")) keys.push(...rateLines().map(plainKey));
     legend.replaceChildren(...keys);
   }
-  for (const [id, keys] of [["energy", energyKeys], ["oneway", oneWayKeys]]) {
+  for (const [id, keys] of [["energy", energyKeys], ["oneway", oneWayKeys], ["fan", fanKeys]]) {
     if (byId(id)) ownLegend(id).replaceChildren(...keys().map(plainKey));
   }
 }
@@ -87,9 +92,13 @@ function startTheme() {
 }
 
 function startChoices() {
-  const select = byId("energy-select");
-  for (const { label } of DATA.levels) select.add(new Option(label, label, false, label === state.ledger));
-  select.addEventListener("change", () => { state.ledger = select.value; refresh(); });
+  const choose = (id, key, labels) => {
+    const select = byId(id);
+    for (const label of labels) select?.add(new Option(label, label, false, label === state[key]));
+    select?.addEventListener("change", () => { state[key] = select.value; refresh(); });
+  };
+  choose("energy-select", "ledger", DATA.levels.map(({ label }) => label));
+  if (DATA.fan) choose("fan-select", "fan", Object.keys(DATA.fan.levels));
   byId("point")?.addEventListener("change", (event) => { state.point = Number(event.target.value); refresh(); });
 }
 
@@ -103,10 +112,12 @@ function start() {
   addChart("motion", motion);
   addLiveChart("bridges", plane ? planePopulations : linePopulations);
   addChart("force", force);
+  if (DATA.fan) addChart("fan", fan);
   for (const name of ["attached", "stiffness", "atp"]) addChart(name, cycling(name));
   addChart("distance", distance);
   addChart("energy", energy);
   addChart("balance", balance);
+  addChart("residual", residual);
   if (DATA.one_way) addChart("oneway", oneWay);
   startClock();
 }

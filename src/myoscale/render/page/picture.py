@@ -12,6 +12,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from ...model import AbstractLaw
+from ...population import Tied
 from ...solution import Solution
 from ...study import Study
 from ...types import Array, float64
@@ -30,9 +31,8 @@ def picture(study: Study, times: Array) -> dict[str, Any] | None:
         return None
     elements = min(run.force.shape[1], _ELEMENTS)
     times = times[times <= run.ts[-1] * (1 + 1e-12)]
-    follower = carried(run, _starts(run, _BRIDGES[elements]))
-    x = np.stack([np.asarray(follower.populations(float(t)).points)[:elements, :, 0] for t in times])  # (F, E, n)
     index = np.searchsorted(run.ts, times * (1 - 1e-12))
+    x = _bridges(run, index, _BRIDGES[elements])[:, :elements]  # (F, E, n)
     kinematics = run.scenario.model.tissue.kinematics
     q = np.stack([np.asarray(kinematics(jnp.asarray(run.y[i])))[:elements, 0] for i in index])  # (F, E)
     if not (np.isfinite(x).all() and np.isfinite(q).all()):
@@ -50,29 +50,43 @@ def picture(study: Study, times: Array) -> dict[str, Any] | None:
 
 
 def _shown(study: Study) -> tuple[str, Solution]:
-    """The level with most bridges of its own, or else the reference or whatever there is."""
+    """The level with bridges of its own that came furthest, of those with most, or else the reference or whatever there is."""
     runs = study.solutions
-    own = [(run.particles.x.shape[1], label) for label, run in runs.items() if run.particles is not None]
-    label = max(own)[1] if own else study.reference if study.reference in runs else next(iter(runs))
+    own = [
+        (float(run.ts[-1]), run.particles.x.shape[1], label) for label, run in runs.items() if run.particles is not None
+    ]
+    label = max(own)[2] if own else study.reference if study.reference in runs else next(iter(runs))
     return label, runs[label]
 
 
-def _starts(run: Solution, count: int) -> Array:
-    """Where the drawn bridges start, (n, 1) or (P, n, 1): all if they are few, or those at quantiles.
+def _bridges(run: Solution, index: np.ndarray, count: int) -> np.ndarray:
+    """Extensions of the drawn bridges at the saved times `index`, (F, P, n)."""
+    law = run.scenario.start.x
+    if run.particles is None and isinstance(law, AbstractLaw):
+        starts = low_discrepancy(law, count)
+    else:
+        assert run.particles is not None
+        x, w = np.asarray(run.particles.x)[..., 0], run.particles.w
+        if isinstance(run.representation, Tied):  # whose tracks were kept
+            picked = _picked(x[:, run.followed], None if w is None else np.asarray(w)[:, run.followed], count)
+            return np.take_along_axis(np.asarray(run.z.x)[index][..., 0], picked[None], axis=2)
+        starts = np.take_along_axis(x, _picked(x, w, count), axis=1)[..., None]
+    follower = carried(run, starts)
+    return np.stack([np.asarray(follower.populations(float(t)).points)[..., 0] for t in run.ts[index]])
+
+
+def _picked(x: np.ndarray, w: Array | None, count: int) -> np.ndarray:
+    """Which of the bridges that start at x (P, N) are drawn, (P, n): all if they are few, or those at quantiles.
 
     So ordered that the first few, which is what a narrow screen has room for, stand for all.
     """
-    law = run.scenario.start.x
-    if run.particles is None and isinstance(law, AbstractLaw):
-        return low_discrepancy(law, count)
-    assert run.particles is not None
-    x, w = np.asarray(run.particles.x)[..., 0], run.particles.w
     if w is None and x.shape[1] <= count:
-        return x[:, np.random.default_rng(1).permutation(x.shape[1]), None]
+        return np.tile(np.random.default_rng(1).permutation(x.shape[1]), (len(x), 1))
     levels = qmc.Sobol(1, rng=np.random.default_rng(1)).random(count)[:, 0]
     picked = []
     for p, each in enumerate(x):
         order = np.argsort(each)
         weight = np.full(len(each), 1 / len(each)) if w is None else np.asarray(w[p])[order]
-        picked.append(each[order[np.minimum(np.searchsorted(np.cumsum(weight), levels), len(each) - 1)]])
-    return np.stack(picked)[..., None]
+        below = np.cumsum(weight) / weight.sum()
+        picked.append(order[np.minimum(np.searchsorted(below, levels), len(each) - 1)])
+    return np.stack(picked)

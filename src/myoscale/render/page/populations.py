@@ -17,6 +17,7 @@ from ...errors import InputError
 from ...levels import Characteristics
 from ...model import AbstractLaw, scheme_at
 from ...model.cycling import rate_curves, rate_limit
+from ...population import Tied
 from ...population.ensemble import Particles
 from ...solution import Solution
 from ...study.mass import Table
@@ -116,6 +117,7 @@ def _level(run: Solution, times: Array, points: list[int], cells: int) -> list[d
     run = _thinned(run)
     law, nx = run.scenario.start.x, run.scenario.start.nx
     carries_law = isinstance(run.scenario.level, Characteristics) and isinstance(law, AbstractLaw)
+    carries_law = carries_law and not isinstance(run.representation, Tied)
     if nx == 1 and carries_law:
         try:
             tables = pushforward(run, times)
@@ -138,8 +140,18 @@ def _level(run: Solution, times: Array, points: list[int], cells: int) -> list[d
     return [_plane([s[p] for s in snapshots], [c[p] for c in clouds], side) for p in points]
 
 
+def _followed(run: Solution) -> Solution:
+    """Only the bridges whose tracks were kept, which need no label to be found again."""
+    assert run.particles is not None
+    x, w = run.particles.x[:, run.followed], run.particles.w
+    w = None if w is None else w[:, run.followed] / w[:, run.followed].sum(axis=1, keepdims=True)
+    return dataclasses.replace(run, particles=Particles(x, w))
+
+
 def _thinned(run: Solution) -> Solution:
-    """Of an ensemble that is too large to be followed again, so many bridges drawn by their weights."""
+    """Of an ensemble that is too large to be followed again, so many bridges drawn by their weights; of multipliers', those that were followed."""
+    if isinstance(run.representation, Tied):
+        return _followed(run)
     if run.particles is None or run.particles.x.shape[1] <= _FOLLOWED:
         return run
     x, w, rng = run.particles.x, run.particles.w, np.random.default_rng(0)
