@@ -135,8 +135,13 @@ class Solution:
     @property
     def _tracks(self) -> Tracks:
         if not isinstance(self.z, Tracks):
+            why = (
+                "eliminates multipliers"
+                if self.cycling is None
+                else "keeps a histogram of bridges that attach and let go"
+            )
             raise InputError(
-                f"{self.scenario.level.label} eliminates multipliers: it has none. Use Constrained, for the same model and start."
+                f"{self.scenario.level.label} {why}: it has no multipliers to show. Use Constrained, on bridges that stay attached."
             )
         return self.z
 

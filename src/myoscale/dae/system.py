@@ -19,6 +19,7 @@ from ..drive import AbstractDrive, Length, at, rates
 from ..model import Model, Stacked
 from ..numerics import arrow, small
 from ..population.base import Measure, pair_energy, pair_forces
+from ..population.cycling import held as held_energies
 from ..types import Array, Float
 
 
@@ -90,10 +91,17 @@ def tangent(system: System, x: Array, q: Array) -> Tangent:
 
 
 def forces(system: System, x: Array) -> Float[Array, "P N nx"]:
-    """f_i = F₁(X_i) + Σ_j w_j K(X_j, X_i)."""
+    """f_i = F₁(X_i) + Σ_j w_j K(X_j, X_i); of cycling bridges those of one attached state come after those of another."""
 
     def point(bridge, x, w):
-        elastic = -jax.vmap(jax.grad(bridge.energy))(x)
+        if getattr(bridge, "cycling", None) is None:
+            elastic = -jax.vmap(jax.grad(bridge.energy))(x)
+        else:
+            states = held_energies(bridge)
+            each = [
+                jax.vmap(jax.grad(one))(part) for one, part in zip(states, jnp.split(x[:, 0], len(states)), strict=True)
+            ]
+            elastic = -jnp.concatenate(each)[:, None]
         return elastic if bridge.interaction is None else elastic + pair_forces(bridge, Measure(x, w))
 
     return macro.over_points(system.model, point, x, system.w)

@@ -39,6 +39,7 @@ class Problem(NamedTuple):
     side: Float[Array, ""]  # sign of det g_x of every bridge at the start; 0 where it differs from bridge to bridge
     floor: Float[Array, ""]  # g_x is singular below this singular value
     key: Any = None  # of the random numbers of cycling heads
+    mover: Any = None  # how cycling bridges are moved that carry multipliers, a `Tied`
     substeps: int = 0  # between two recorded times, where their number is known beforehand
 
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import macro
+from .. import dae, macro
 from ..drive import Length, QuasiStatic, at
 from ..macro import Motion
 from ..model import Momentum, scheme_of
@@ -131,6 +131,8 @@ def _move(problem: Problem, state: State, behind: Array, ahead: Array) -> State:
         motion = _prescribed(problem, state, whole)
     elif isinstance(drive, QuasiStatic) and model.tissue.damping is None:
         motion = _static(problem, state, behind, ahead)
+    elif problem.mover is not None:
+        motion = _tied(problem, state, whole)
     else:
         motion = _integrated(problem, state, whole)
     still = eqx.combine(refresh(problem, motion.y, state.still), state.still)
@@ -204,6 +206,30 @@ def _integrated(problem: Problem, state: State, h: Array) -> Motion:
     motion = jax.tree.map(lambda a: jnp.where(good, a[0], jnp.nan), solution.ys)
     y, v = macro.prescribe(problem.drive, state.t + h, motion.y, motion.v)
     return motion._replace(y=y, v=v)
+
+
+def _tied(problem: Problem, state: State, h: Array) -> Motion:
+    """Attached bridges carry multipliers, those of the others are switched off: g = s(Z − y) with s constant between exchanges."""
+    model, mover, motion = problem.model, problem.mover, state.motion
+    y, v = macro.prescribe(problem.drive, state.t, motion.y, motion.v)
+    q = model.tissue.kinematics(y)
+    heads = macro.over_points(model, problem.population.measure, state.still, q)
+    nothing, size = jnp.zeros(heads.x.shape), lambda a: jnp.max(jnp.abs(a))
+    system = dae.System(model, problem.drive, nothing, heads.w, jnp.ones(()))
+    c, A, B = dae.tangent(system, heads.x, q)
+    system = system._replace(c=c, scale=size(c) + size(A) * size(heads.x) + size(B) * size(q))
+    begun = dae.project(system, dae.place(system, y, v, heads.x, nothing))
+    guess = dae.instant(system, state.t, begun).guess
+    begun = begun._replace(load=motion.load, damping=motion.damping, z=begun.z._replace(guess=guess))
+    scheme, true = dae.Scheme(dae.Stepper(mover.stepper), mover.order), jnp.array(True)
+    at = dae.Progress(state.t, begun, jnp.maximum(h, 1e-300), jnp.zeros((), int), true, true)
+    if mover.dt is None:
+        end = dae.adaptively(system, scheme, at, state.t + h, problem.tolerance, _MAX_STEPS)
+    else:
+        end = dae.evenly(system, scheme, at, state.t + h, 1)
+    moved = end.motion._replace(z=motion.z)
+    good = end.t >= state.t + h * (1 - 1e-12)
+    return jax.tree.map(lambda a: jnp.where(good, a, jnp.nan), moved)
 
 
 def _exchange(problem: Problem, state: State, h: Array) -> State:

@@ -127,7 +127,9 @@ class Run:
             self._consistent(begun)
         elif scheme_of(model.bridge) is not None:
             advance, drawn = splitting.stretch, jax.random.fold_in(key, 1)
-            problem = problem._replace(key=drawn, substeps=substeps(level, scenario.model, self.grid))
+            problem = problem._replace(
+                key=drawn, substeps=substeps(level, scenario.model, self.grid), mover=level.tied(model, start)
+            )
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
             raise self._singular(begun.population, 0.0, begun.weakest, None)
         plan = pieces(self.grid, legs)

@@ -45,7 +45,7 @@ def whole(scenario: Scenario, grid: np.ndarray, key: Array, steps: int) -> tuple
         problem = problem._replace(substeps=steps)
     elif scheme_of(model.bridge) is not None:
         advance = splitting.stretch
-        problem = problem._replace(key=jax.random.fold_in(key, 1), substeps=steps)
+        problem = problem._replace(key=jax.random.fold_in(key, 1), substeps=steps, mover=level.tied(model, start))
     state, records = begun.state, []
     for k, (leg, ts) in enumerate(zip(parts, leg_times(grid, parts), strict=True)):
         if k:
