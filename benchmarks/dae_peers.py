@@ -1,7 +1,7 @@
 """N constrained bridges to t = 60 by general DAE solvers, set up as their manuals advise: the peers of `Constrained`.
 
     pip install scikit-sundae solve-dae assimulo-testing numba
-    python benchmarks/dae_peers.py                                    # linear and onion, N = 100 and 1,000
+    python benchmarks/dae_peers.py                                          # linear and onion, N = 100 and 1,000
     python benchmarks/dae_peers.py --sizes 100 --models onion --long 600    # energy and constraint drift of a long run as well
 
 Two forms: `index1` (acceleration constraint: g drifts) and `ggl` (Gear, Gupta and Leimkuhler's stabilised index 2: g = c and its
@@ -14,6 +14,7 @@ tolerance that brings the relative error of y below 1e-6.
 """
 
 import argparse
+import os
 import time
 import types
 import warnings
@@ -24,6 +25,10 @@ import numba
 import numpy as np
 import scipy.integrate as si
 from scipy.sparse import csc_matrix
+
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # read when a library is loaded: IDA with SuperLU takes three times as long with idle threads
+)
 
 Result = namedtuple("Result", "y energy drift seconds outcome")
 FREE = 1e10  # absolute tolerance of a multiplier: no error control
