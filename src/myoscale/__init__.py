@@ -35,7 +35,7 @@ _HOMES = {
     "solution": ("Solution", "load"),
     "render": ("figure", "report", "save_figure"),
     "run": ("Batch", "batch", "solve"),
-    "study": ("Assumptions", "Study", "assumptions", "cite", "cited", "compare"),
+    "study": ("Assumptions", "StepAdvice", "Study", "assumptions", "cite", "cited", "compare", "step_advice"),
     "tissue": (
         "ChainTissue",
         "DeformationGradient",
@@ -100,7 +100,7 @@ if TYPE_CHECKING:
     from .run import Batch, batch, solve
     from .snapshot import Snapshot
     from .solution import Solution, load
-    from .study import Assumptions, Study, assumptions, cite, cited, compare
+    from .study import Assumptions, StepAdvice, Study, assumptions, cite, cited, compare, step_advice
     from .tissue import (
         ChainTissue,
         DeformationGradient,

@@ -154,17 +154,24 @@ def check_problem(
     It is run once at a cheap level; reported is what theory assumes of it: bounds, Lipschitz constants, ellipticity.
     """
     own_process()
-    from ..study import assumptions
+    import dataclasses
+
+    from ..study import assumptions, step_advice
 
     problem, _ = _problem(name, module, t1=t1)
     with progress_bar(quiet or as_json, 1) as progress:
         options = {name: value for name, value in problem.options.items() if name != "save"}
         found = assumptions(problem.model, problem.start, **options, progress=progress)
+        steps = step_advice(problem.model, problem.start, **options)
     if as_json:
-        print_json({"title": problem.title, "levels": [level.label for level in problem.levels], **found.as_dict()})
+        advice = None if steps is None else dataclasses.asdict(steps)
+        levels = [level.label for level in problem.levels]
+        print_json({"title": problem.title, "levels": levels, **found.as_dict(), "steps": advice})
         return
     verdict = "what the theory assumes holds where it goes" if found.hold else "not all that the theory assumes holds"
     typer.echo(f"{problem.title or name}\nThe scenario can be run; {verdict}.\n\n{found}")
+    if steps is not None:
+        typer.echo(f"\n{steps}")
 
 
 @app.command(

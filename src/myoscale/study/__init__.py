@@ -7,5 +7,19 @@ from .distance import wasserstein
 from .findings import Assumptions
 from .result import OneWay, Row, Study
 from .single import alone
+from .steps import StepAdvice, step_advice
 
-__all__ = ["Assumptions", "OneWay", "Row", "Study", "alone", "assumptions", "cite", "cited", "compare", "wasserstein"]
+__all__ = [
+    "Assumptions",
+    "OneWay",
+    "Row",
+    "StepAdvice",
+    "Study",
+    "alone",
+    "assumptions",
+    "cite",
+    "cited",
+    "compare",
+    "step_advice",
+    "wasserstein",
+]

@@ -19,22 +19,23 @@ from scipy.stats import chi2
 from .. import macro
 from ..drive import AbstractDrive, Free
 from ..errors import InputError, InterruptedRun, SingularConstraintError, StoppedError
-from ..levels import AbstractLevel, Characteristics, Kinetic, Reduced, Sampling
+from ..levels import AbstractLevel, Characteristics, Constrained, Kinetic, Reduced, Sampling
 from ..model import AbstractLaw, Mixture, Model, Stacked, Start, scheme_at, scheme_of
-from ..model.checks import check_model
+from ..model.checks import check_model, constraint_rows
 from ..model.scenario import tree_float
 from ..protocol import legs
 from ..run import Progress, solve
 from ..solution import Solution
 from ..types import Array, float64
 from .findings import Assumptions, Bound, Finding, Place, number, vector
-from .survey import WIDTH, Sample, Survey, Worst, pair_sizes, sample, survey, survey_cycling
+from .survey import WIDTH, Sample, Survey, Worst, pair_sizes, sample, survey, survey_given
 
 _NODES = {
     1: 16,
     2: 8,
     3: 6,
 }  # of the run, an axis: a rule with more reaches beyond ±7 standard deviations, where no bridge is
+_PHASE = 4  # nodes an axis of (X, Ẋ)
 _CELLS, _EXTENSIONS = 200, 201  # of the run of bridges that attach and detach, and how many extensions are looked at
 _PAIRS = 100_000  # visited pairs (x, q) to aim at
 _STEPS, _FINEST = 200, 4  # in time: as every run records, and up to so many times finer
@@ -77,7 +78,7 @@ def assumptions(
     check_model(model, start)
     cycles = scheme_of(model.bridge) is not None
     if level is None:
-        level = Kinetic(_CELLS) if cycles else _cheap(start)
+        level = Kinetic(_CELLS) if cycles else _cheap(model, start)
     y = np.broadcast_to(np.asarray(start.y, float), (model.tissue.ny,))
     points = jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)).shape[0]
     chosen = _zones(model, None, points) if cycles else sample(start, points)
@@ -101,10 +102,20 @@ def assumptions(
             path[0], origin := np.asarray(solution.origin)
         ):  # a quasi-static run lets go of its start
             ts, path = np.concatenate([ts[:1], ts]), np.concatenate([origin[None], path])
-    padding = np.repeat(path[-1:], steps + 1 + len(parts) - len(ts), axis=0)  # one length, one program
-    chosen = _zones(model, solution, points) if cycles else chosen
-    look = survey_cycling if cycles else survey
-    found = look(tree_float(model), chosen.x, jnp.asarray(np.concatenate([path, padding])))
+    if not cycles and level.tied(model, start) is not None:  # where bridges went is no function of y, but known
+        tracks = np.asarray(chosen.x)[None]
+        if solution is not None:
+            ts, path, tracks = np.asarray(solution.ts), np.asarray(solution.y), np.asarray(solution.z.x)
+        chosen = Sample(jnp.asarray(tracks[0]), index=np.broadcast_to(np.arange(tracks.shape[2]), tracks.shape[1:3]))
+        found = survey_given(tree_float(model), jnp.asarray(tracks), jnp.asarray(path))
+    else:
+        padding = np.repeat(path[-1:], steps + 1 + len(parts) - len(ts), axis=0)  # one length, one program
+        chosen = _zones(model, solution, points) if cycles else chosen
+        whole = jnp.asarray(np.concatenate([path, padding]))
+        everywhere = jnp.broadcast_to(chosen.x, (len(whole), *chosen.x.shape))
+        found = (
+            survey_given(tree_float(model), everywhere, whole) if cycles else survey(tree_float(model), chosen.x, whole)
+        )
     found = jax.tree.map(np.asarray, found)
     found = found._replace(along=jax.tree.map(lambda a: a[: len(ts)], found.along))
     return _Reading(model, level.label, ts, chosen, found, stop).report(path)
@@ -120,10 +131,12 @@ def _zones(model: Model, solution: Solution | None, points: int) -> Sample:
     return Sample(jnp.asarray(x[..., None]), index=np.broadcast_to(np.arange(_EXTENSIONS), x.shape))
 
 
-def _cheap(start: Start) -> AbstractLevel:
+def _cheap(model: Model, start: Start) -> AbstractLevel:
     law = start.x
     if not isinstance(law, AbstractLaw):
-        return Reduced()
+        return Reduced() if constraint_rows(model, start) == start.nx else Constrained()
+    if isinstance(start.velocity, AbstractLaw):
+        return Characteristics(_PHASE ** (2 * law.nx))
     level = Characteristics((len(law.laws) if isinstance(law, Mixture) else 1) * _NODES[law.nx] ** law.nx)
     try:
         level.check(start)

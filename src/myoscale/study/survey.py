@@ -123,7 +123,9 @@ def survey(model: Model, x: Float[Array, "P N nx"], path: Float[Array, "T ny"]) 
     def step(carry, now):
         (z, followed), (y, at_start) = carry, now
         q = model.tissue.kinematics(y)
-        x = jnp.where(at_start, z.x, macro.over_points(model, Ensemble().positions, z, q))
+        x = z.x  # as given, where there is no path to follow
+        if len(path) > 1:
+            x = jnp.where(at_start, x, macro.over_points(model, Ensemble().positions, z, q))
         sizes = macro.over_points(model, _sizes, x, q)
         det, rank = macro.over_points(model, _ranks, x, q)
         kept = followed & (rank >= floor) & (det * side > 0) & jnp.all(jnp.isfinite(x), -1)
@@ -150,20 +152,22 @@ def survey(model: Model, x: Float[Array, "P N nx"], path: Float[Array, "T ny"]) 
 
 
 @eqx.filter_jit
-def survey_cycling(model: Model, x: Float[Array, "P N 1"], path: Float[Array, "T ny"]) -> Survey:
-    """The same extensions at all times of a path: bridges that attach and detach visit them all, and follow no path of their own."""
-    found = jax.lax.map(lambda y: survey(model, x, y[None]), path)
+def survey_given(model: Model, x: Float[Array, "T P N nx"], path: Float[Array, "T ny"]) -> Survey:
+    """Given extensions at each time of a path, of bridges that attach and detach or have velocities of their own: they do not follow y alone."""
+    found = jax.lax.map(lambda now: survey(model, now[0], now[1][None]), (x, path))
     along = jax.tree.map(lambda a: a[:, 0], found.along)
     tissue, bridges = map(jnp.max, found.growth)
     return Survey(along, jnp.any(found.both_signs, 0), (tissue, bridges))
 
 
 def _ranks(bridge, x: Float[Array, "N nx"], q: Float[Array, " nq"]) -> tuple[Array, Array]:
-    """det g_x and σ_min(g_x) at the pairs (x_i, q), each (N,)."""
+    """det g_x (of lower rank √det(g_xg_xᵀ)) and σ_min(g_x) at the pairs (x_i, q), each (N,)."""
 
     def one(x):
         a, _ = mechanics.jacobians(bridge, x, q)
-        return small.determinant(a), jnp.abs(a[0, 0]) if x.size == 1 else jnp.linalg.svd(a, compute_uv=False)[-1]
+        square = a.shape[0] == a.shape[1]
+        det = small.determinant(a) if square else jnp.sqrt(small.determinant(a @ a.T))
+        return det, jnp.abs(a[0, 0]) if x.size == 1 else jnp.linalg.svd(a, compute_uv=False)[-1]
 
     return jax.vmap(one)(x)
 
@@ -178,7 +182,8 @@ def _sizes(bridge, x: Float[Array, "N nx"], q: Float[Array, " nq"]) -> dict[str,
         first = jax.jacfwd(g)
         second = jax.jacfwd(first)
         dg, a = first(w), first(w)[:, :nx]
-        eigenvalues = _eigenvalues((a + a.T) / 2)
+        square = a.shape[0] == nx  # vᵀg_xv means nothing for other ranks
+        eigenvalues = _eigenvalues((a + a.T) / 2) if square else jnp.full(1, jnp.nan)
         frobenius = lambda tensor: jnp.sqrt(jnp.sum(tensor**2))
         return {
             "g": frobenius(g(w)),
