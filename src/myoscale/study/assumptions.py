@@ -102,7 +102,8 @@ def assumptions(
             path[0], origin := np.asarray(solution.origin)
         ):  # a quasi-static run lets go of its start
             ts, path = np.concatenate([ts[:1], ts]), np.concatenate([origin[None], path])
-    if not cycles and level.tied(model, start) is not None:  # where bridges went is no function of y, but known
+    tied = not cycles and level.tied(model, start) is not None
+    if tied:  # where bridges went is no function of y, but known
         tracks = np.asarray(chosen.x)[None]
         if solution is not None:
             ts, path, tracks = np.asarray(solution.ts), np.asarray(solution.y), np.asarray(solution.z.x)
@@ -118,7 +119,7 @@ def assumptions(
         )
     found = jax.tree.map(np.asarray, found)
     found = found._replace(along=jax.tree.map(lambda a: a[: len(ts)], found.along))
-    return _Reading(model, level.label, ts, chosen, found, stop).report(path)
+    return _Reading(model, level.label, ts, chosen, found, stop, tied).report(path)
 
 
 def _zones(model: Model, solution: Solution | None, points: int) -> Sample:
@@ -155,6 +156,7 @@ class _Reading:
     chosen: Sample
     found: Survey
     stop: StoppedError | None
+    tied: bool  # bridges are those of the level, with velocities of their own
 
     def report(self, path: np.ndarray) -> Assumptions:
         """Everything."""
@@ -381,8 +383,11 @@ class _Reading:
             if index is None
             else f"{len(np.unique(index[0]))} of the given bridges, the outermost among them"
         )
+        carried = "carried by the flow along the path of"
+        if self.tied:
+            whom, carried = f"{len(index[0])} bridges with velocities of their own", "as they move in"
         return (
-            f"Estimated by sampling: {whom}, carried by the flow along the path of {self.level}, at {len(self.ts)} times. A true "
+            f"Estimated by sampling: {whom}, {carried} {self.level}, at {len(self.ts)} times. A true "
             "supremum is not below these numbers, a true infimum not above. Lipschitz constants are greatest norms of derivatives, "
             "spectral norms but for the second and third derivatives of g: Frobenius norms, never below the operator norm."
         )
