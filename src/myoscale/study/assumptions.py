@@ -385,7 +385,7 @@ class _Reading:
         )
         carried = "carried by the flow along the path of"
         if self.tied:
-            whom, carried = f"{len(index[0])} bridges with velocities of their own", "as they move in"
+            whom, carried = f"{self.chosen.x.shape[1]} bridges with velocities of their own", "as they move in"
         return (
             f"Estimated by sampling: {whom}, {carried} {self.level}, at {len(self.ts)} times. A true "
             "supremum is not below these numbers, a true infimum not above. Lipschitz constants are greatest norms of derivatives, "
