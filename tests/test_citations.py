@@ -34,6 +34,7 @@ SOBOL = {"sobol1967distribution", "joe2008constructing", "matousek1998discrepanc
 RULES = {"golub1969calculation"}
 CHEBYSHEV = {"trefethen2019approximation"}
 ALWAYS = {"myoscale", "jax2018github", "kidger2021equinox"}
+STEPPERS = {"andersen1983rattle", "hairer2006geometric", "kahan1997composition"}
 INTEGRATOR = {"prince1981high", "bogacki1990interpolating", "kidger2021on"}
 
 
@@ -104,7 +105,9 @@ def test_a_problem_cites_where_it_was_published_and_what_it_runs(name):
         scheme_of(problem.model.bridge) is not None
     )  # heads that move together: no fluxes between cells, no labels to compress
     published = {key for key, citation in REGISTRY.items() if citation.text in problem.source}
-    assert found >= published | ALWAYS | INTEGRATOR | (set() if cycles else RULES)
+    tied = all(level.tied(problem.model, problem.start) is not None for level in problem.levels)
+    assert found >= published | ALWAYS | (set() if tied else INTEGRATOR) | (set() if cycles else RULES)
+    assert bool(found & STEPPERS) == (ms.Constrained in kinds)
     assert bool(published) == ("doi:" in problem.source) == (name not in ("bent", "chain"))
     assert bool(found & SCHEME) == (ms.Kinetic in kinds and not cycles)
     assert bool(found & PLANE) == (ms.Kinetic in kinds and problem.start.nx == 2)
@@ -123,6 +126,8 @@ def test_everything_in_the_registry_is_cited_by_something(runs):
     huxley = zoo.problem("huxley")
     zahalak = eqx.tree_at(lambda model: model.bridge.cycling, huxley.model, ms.Zahalak1981())
     everything |= keys(dataclasses.replace(huxley, model=zahalak))
+    other = ms.Constrained(5, stepper="energy-momentum", order=4)
+    everything |= keys(dataclasses.replace(zoo.problem("linear"), levels=(other,)))
     assert everything == {*REGISTRY, "myoscale"}
     for kind in LEVELS.values():
         assert "cites" in vars(kind), "a level says what its method rests on"

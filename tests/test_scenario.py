@@ -203,8 +203,8 @@ MISTAKES = [
     ((BENT, ('type = "SpringMass"', "")), 13, "lacks 'type'"),
     ((BENT, ("[tissue]", "[tisue]")), 13, "did you mean 'tissue'?"),
     ((BENT, ("t1 = 10.0", "")), None, "lacks 't1' (the end of the run)"),
-    ((BENT, ("std = 0.3", "")), 34, "start.x lacks 'std'"),
-    ((BENT, ("std = 0.3", "std = -0.3")), 34, "std > 0"),
+    ((BENT, ("std = 0.3", "")), 35, "start.x lacks 'std'"),
+    ((BENT, ("std = 0.3", "std = -0.3")), 35, "std > 0"),
     ((BENT, ('["reduced:1000"', '["kinetik:1000"')), 9, "did you mean 'kinetic'?"),
     ((BENT, ('["reduced:1000"', '["reduced:9999999999999"')), None, "needs 2.4e+05 GB"),
     ((BENT, ('levels = ["reduced:1000", "characteristics:64", "kinetic:400", "moments"]', "levels = []")), None, "one level"),
@@ -214,8 +214,8 @@ MISTAKES = [
     ((BENT, ("seed = 0", "seed = -3")), None, "seed"),
     ((BENT, ("tolerance = 1e-08", "tolerance = 1")), None, "tolerance between"),
     ((BENT, ("mass = 1.0", "mass = -1.0")), None, "mass to be positive"),
-    ((BENT, ('"Free"', '"Length"\ny = {type = "Ramp", before = 0, after = 1, duration = 0}')), 42, "duration > 0"),
-    ((BENT, ('"Free"', '"Length"\ny = {type = "Rampe", before = 0}')), 42, "did you mean 'Ramp'?"),
+    ((BENT, ('"Free"', '"Length"\ny = {type = "Ramp", before = 0, after = 1, duration = 0}')), 43, "duration > 0"),
+    ((BENT, ('"Free"', '"Length"\ny = {type = "Rampe", before = 0}')), 43, "did you mean 'Ramp'?"),
     ((BENT, ('"Free"', '"Length"\ny = [1.0, 2.0]')), None, "Length.y"),
     ((BENT, ("t1 = 10.0", 't1 = "9**9**9**9 ms"'), ("[tissue]", UNITS)), 4, "a quantity"),
     ((BENT, ("t1 = 10.0", 't1 = "1 ms**99999999"'), ("[tissue]", UNITS)), 4, "a quantity"),
@@ -229,7 +229,7 @@ MISTAKES = [
     ((CHAIN, ("held = false", "held = 0")), 20, "true or false"),
     ((CHAIN, ("masses = [20.0, 20.0, 20.0]", "masses = [1.0, 2.0]")), 13, "as many masses as springs"),
     ((BENT, ("title = ", "title = '")), None, "as TOML"),
-    ((BENT, ("[drive]", '[output]\nfodler = "x"\n[drive]')), 41, "did you mean 'folder'?"),
+    ((BENT, ("[drive]", '[output]\nfodler = "x"\n[drive]')), 42, "did you mean 'folder'?"),
 ]  # fmt: skip
 
 

@@ -45,7 +45,7 @@ class Start(eqx.Module):
     )
     weights: Float[Array, "..."] | None = parameter("of the points, sum 1", "1", default=None, kw_only=True)
     velocity: AbstractLaw | Float[Array, "..."] | None = parameter(
-        "law or values of the bridges' velocity where they are free", "length/time", default=None, kw_only=True
+        "law or values of Ẋ where bridges are free, k < nx", "length/time", default=None, kw_only=True
     )
     attached: Scalar = parameter("share of cycling heads attached, with the law x", "1", default=0.0, kw_only=True)
 

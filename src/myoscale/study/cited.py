@@ -19,6 +19,7 @@ from ..citations import (
     Citation,
     software,
 )
+from ..levels import Constrained
 from ..model import AbstractLaw, Stacked, Start, scheme_of
 from ..run.solve import compressible
 from ..solution import Scenario, Solution
@@ -69,6 +70,8 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
         yield from scenario.level.cites(scenario.start)
     else:  # whose attached shares need no scheme of finite volumes and no rule of the start's law
         yield from (*scheme.cites, PLUNDER_SIMEON_2023)
+        if isinstance(scenario.level, Constrained):
+            yield from scenario.level.cites(scenario.start)
     if compressed:
         yield TREFETHEN_2019
     if scheme is not None or scenario.level.tied(scenario.model, scenario.start) is None:
