@@ -120,7 +120,8 @@ def stepped(model, start, stepper, order, h, count, every):
         begun = begin(model, level, start, ms.Free(), jax.random.key(0), 0, 0)
         system = dae.System(model, ms.Free(), *begun.state.still, begun.population.scale)
         scheme, true = dae.Scheme(stepper, order), jnp.array(True)
-        at = dae.Progress(jnp.zeros(()), begun.state.motion, jnp.asarray(h), jnp.zeros((), int), true, true)
+        start = dae.place(system, begun.state.motion)
+        at = dae.Progress(jnp.zeros(()), start, jnp.asarray(h), jnp.zeros((), int), true, true)
 
         def some(at, k):
             at = dae.evenly(system, scheme, at, (k + 1.0) * every * h, every)
@@ -128,9 +129,9 @@ def stepped(model, start, stepper, order, h, count, every):
             return at, (sum(dae.energies(system, at.motion)), now.position, now.velocity)
 
         end, (energy, position, velocity) = jax.lax.scan(some, at, jnp.arange(count // every))
-        first = sum(dae.energies(system, begun.state.motion))
+        first = sum(dae.energies(system, start))
         back = dae.evenly(system, scheme, end, jnp.zeros(()), count)
-        return begun.state.motion, end, back, energy / first - 1, position, velocity
+        return start, end, back, energy / first - 1, position, velocity
 
     with jax.enable_x64(True):
         return jax.tree.map(np.asarray, run(*tree_float((model, start))))

@@ -1,7 +1,9 @@
 """The macro–micro DAE: bridges tied to the tissue by multipliers, for every rank k ≤ nx (theory.md sections 2, 3, 11)."""
 
 from .advance import Progress, Scheme, Stepper, adaptively, apart, evenly, step
+from .projected import travel
 from .system import (
+    Bridges,
     Instant,
     System,
     Tangent,
@@ -19,6 +21,7 @@ from .system import (
 )
 
 __all__ = [
+    "Bridges",
     "Instant",
     "Progress",
     "Scheme",
@@ -40,4 +43,5 @@ __all__ = [
     "singular_values",
     "step",
     "tangent",
+    "travel",
 ]

@@ -18,15 +18,16 @@ from .system import System, near_singular
 
 
 class Stepper(enum.StrEnum):
-    """The symmetric method of order 2 behind a step."""
+    """What is behind a step."""
 
-    RATTLE = "rattle"  # symplectic
-    ENERGY_MOMENTUM = "energy-momentum"  # conserves the energy
+    RATTLE = "rattle"  # symmetric, order 2, symplectic
+    ENERGY_MOMENTUM = "energy-momentum"  # symmetric, order 2, conserves the energy
+    PROJECTED = "projected"  # explicit, order 8, adaptive (`travel`)
 
 
 _BASES = {Stepper.RATTLE: rattle.step, Stepper.ENERGY_MOMENTUM: energy_momentum.step}
-_LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
-_SHORTEST = 1e-12  # of the time to go: steps shorter than this are a failure
+LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
+SHORTEST = 1e-12  # of the time to go: steps shorter than this are a failure
 _GROWTH, _SHRINK, _SAFETY = 4.0, 0.1, 0.8
 
 
@@ -50,7 +51,7 @@ class Progress(NamedTuple):
 
 def step(system: System, scheme: Scheme, t: Array, motion: Motion, h: Array) -> rattle.Step:
     """One composed step."""
-    kept = near_singular(motion)
+    kept = near_singular(motion.z.A, motion.y.size)
     base = _BASES[scheme.stepper]
     if scheme.order == 2:
         return base(system, kept, t, motion, h)
@@ -82,7 +83,7 @@ def evenly(system: System, scheme: Scheme, start: Progress, end: Array, count: i
 
 def adaptively(system: System, scheme: Scheme, start: Progress, end: Array, tolerance: Array, most: int) -> Progress:
     """Steps whose error is estimated; stops where none is short enough."""
-    allowed = _LOCAL * tolerance
+    allowed = LOCAL * tolerance
 
     def attempt(at):
         """A step of h, then two of h/2."""
@@ -105,11 +106,9 @@ def adaptively(system: System, scheme: Scheme, start: Progress, end: Array, tole
         good = fine.solved & fine.regular & coarse.regular
         error = jnp.where(good & jnp.isfinite(error), error / allowed, jnp.inf)
         taken = error <= 1.0
-        factor = _SAFETY * jnp.maximum(error, 1e-10) ** (-1.0 / (scheme.order + 1))
-        factor = jnp.where(jnp.isinf(error), 0.25, jnp.clip(factor, _SHRINK, _GROWTH))
-        next_h = jnp.where(taken & (h < at.h), jnp.maximum(at.h, h * factor), h * factor)
+        next_h = longer(at.h, h, error, scheme.order + 1)
         motion = jax.tree.map(lambda new, old: jnp.where(taken, new, old), fine.motion, at.motion)
-        short = ~taken & (next_h < _SHORTEST * end)
+        short = ~taken & (next_h < SHORTEST * end)
         return Progress(
             jnp.where(taken, jnp.where(h == left, end, at.t + h), at.t),
             motion,
@@ -124,6 +123,13 @@ def adaptively(system: System, scheme: Scheme, start: Progress, end: Array, tole
         return (at.t < end) & ~short & (at.steps - start.steps < most)
 
     return jax.lax.while_loop(go, lambda state: attempt(state[0]), (start, jnp.array(False)))[0]
+
+
+def longer(planned: Array, h: Array, error: Array, order: int) -> Float[Array, ""]:
+    """The next step after one of h ≤ `planned`, whose error, of that order in h, is a multiple of what is allowed."""
+    factor = _SAFETY * jnp.maximum(error, 1e-10) ** (-1.0 / order)
+    factor = jnp.where(jnp.isinf(error), 0.25, jnp.clip(factor, _SHRINK, _GROWTH))
+    return jnp.where((error <= 1.0) & (h < planned), jnp.maximum(planned, h * factor), h * factor)
 
 
 def apart(system: System, a: Motion, b: Motion) -> Float[Array, ""]:

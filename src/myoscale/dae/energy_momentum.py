@@ -20,7 +20,7 @@ from ..drive import at
 from ..macro import Motion
 from ..numerics import arrow, discrete_gradient, small
 from ..types import Array, Float
-from .rattle import Step, together
+from .rattle import Step, together, turned
 from .system import System, Tangent, Ties, forces, geometry, iterate, masses, per_mass, tangent, tissue_force, weighted
 
 SETTLED = 1e-15  # the iteration stops where it changes velocities by less than this part of them,
@@ -123,7 +123,7 @@ def step(system: System, kept: arrow.Kept, t: Float[Array, ""], motion: Motion, 
         damping=motion.damping - h * middle @ damping @ middle,
     )
     _, q1_y = geometry(model, found.y)
-    return Step(result, found.best <= SOLVED, together(ties, result.z, q1_y, kept))
+    return Step(result, found.best <= SOLVED, together(turned(ties.A, A), result.z, q1_y, kept))
 
 
 def _mean_geometry(model, a, b) -> Float[Array, "P nq ny"]:

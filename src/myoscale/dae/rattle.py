@@ -117,11 +117,10 @@ def step(system: System, kept: arrow.Kept, t: Float[Array, ""], motion: Motion, 
     y1, x, (_, A, B), q1_y = y + h * v_half, ties.x + h * V_half, found.there, found.q_y
     f = forces(system, x)
     loose = V_half + half * per_mass(model, f)
-    after = motion._replace(y=y1, z=Ties(x, loose, f, A, B, ties.guess))
     pushes = (mass - half * damping) @ v_half + half * tissue_force(system, t + h, y1)
     massless = half * pull(q1_y, massless_pull(system, A, B, f))
     e = -jnp.einsum("pnkx,pnx->pnk", A, loose)
-    v1, kappa = tie(system, mass, pushes + massless, q1_y, after, e, kept, velocity)
+    v1, kappa = tie(system, mass, pushes + massless, q1_y, found.there, e, kept, velocity)
     V = loose + jnp.einsum("pnkx,pnk->pnx", A, kappa)
 
     done = 0.5 * h * v_half @ (load + at(drive.load, t + h, y.size))
@@ -136,18 +135,22 @@ def step(system: System, kept: arrow.Kept, t: Float[Array, ""], motion: Motion, 
         load=motion.load + done,
         damping=motion.damping - h * v_half @ damping @ v_half,
     )
-    return Step(result, settled(found), together(ties, result.z, q1_y, kept))
+    return Step(result, settled(found), together(turned(ties.A, A), result.z, q1_y, kept))
 
 
-def together(begun: Ties, ended: Ties, q_y: Array, kept: arrow.Kept) -> Array:
-    """Whether the bridges whose A turned over in a step are all among those `kept`, with rows Bᵢq′ that are independent.
+def turned(begun: Array, ended: Array) -> Array:
+    """The bridges (P, N) whose A turned over in a step."""
+    return jax.vmap(jax.vmap(lambda a, b: small.determinant(a @ b.T) < 0))(begun, ended)
+
+
+def together(over: Array, ended: Ties | Tangent, q_y: Array, kept: arrow.Kept) -> Array:
+    """Whether the bridges that turned `over` are all among those `kept`, with rows Bᵢq′ that are independent.
 
     Others would leave a singular saddle point at the moment of passing (theory.md section 11).
     """
-    turned = jax.vmap(jax.vmap(lambda a, b: small.determinant(a @ b.T) < 0))(begun.A, ended.A)
-    points, count = turned.shape
+    points, count = over.shape
     take = lambda a: a.reshape(points * count, *a.shape[2:])[kept.index]
-    passing = take(turned)
+    passing = take(over)
 
     def row(A, B, q_y):
         weak = jnp.ones(1) if A.shape[0] == 1 else jnp.linalg.svd(A)[0][:, -1]
@@ -156,4 +159,4 @@ def together(begun: Ties, ended: Ties, q_y: Array, kept: arrow.Kept) -> Array:
 
     rows = jax.vmap(row)(take(ended.A), take(ended.B), q_y[kept.index // count])
     products = jnp.where(passing[:, None] & passing[None], rows @ rows.T, jnp.eye(passing.size))
-    return (jnp.sum(turned) == jnp.sum(passing)) & (small.determinant(products) > DEPENDENT)
+    return (jnp.sum(over) == jnp.sum(passing)) & (small.determinant(products) > DEPENDENT)

@@ -15,12 +15,21 @@ import jax
 import jax.numpy as jnp
 
 from .. import macro, mechanics
-from ..drive import AbstractDrive, Length, at, rates
+from ..drive import AbstractDrive, Length, rates
+from ..drive import at as value_at
 from ..model import Model, Stacked
 from ..numerics import arrow, small
+from ..numerics.once import once
 from ..population.base import Measure, pair_energy, pair_forces
 from ..population.cycling import held as held_energies
 from ..types import Array, Float
+
+
+class Bridges(NamedTuple):
+    """Bridges as they move, at each point (P, N, nx)."""
+
+    x: Float[Array, "P N nx"]
+    v: Float[Array, "P N nx"]
 
 
 class Ties(NamedTuple):
@@ -147,7 +156,7 @@ def massless_pull(system: System, A: Array, B: Array, f: Array) -> Float[Array, 
 
 def tissue_force(system: System, t: Array, y: Array) -> Float[Array, " ny"]:
     """F₀(y) + ℓ(t)."""
-    return -jax.grad(system.model.tissue.energy)(y) + at(system.drive.load, t, y.size)
+    return -jax.grad(system.model.tissue.energy)(y) + value_at(system.drive.load, t, y.size)
 
 
 def held(system: System) -> tuple[int, ...]:
@@ -168,16 +177,16 @@ def singular_values(A: Float[Array, "P N k nx"]) -> Float[Array, "P N"]:
     return jnp.sqrt(jnp.abs(jax.vmap(jax.vmap(small.signed_singular_value))(gram)))
 
 
-def near_singular(motion: macro.Motion) -> arrow.Kept:
+def near_singular(A: Float[Array, "P N k nx"], ny: int) -> arrow.Kept:
     """The bridges nearest to a loss of rank, as many as could lose it at once: never eliminated (theory.md section 11)."""
-    return arrow.weakest(singular_values(motion.z.A), motion.y.size)
+    return arrow.weakest(singular_values(A), ny)
 
 
-def place(system: System, y: Array, v: Array, x: Array, velocity: Array) -> macro.Motion:
-    """Tissue and bridges as they move, nothing done yet."""
-    now, zero = tangent(system, x, system.model.tissue.kinematics(y)), jnp.zeros(())
-    ties = Ties(x, velocity, forces(system, x), now.A, now.B, jnp.zeros(system.c.shape))
-    return macro.Motion(y, v, ties, zero, zero)
+def place(system: System, motion: macro.Motion) -> macro.Motion:
+    """A motion of `Bridges` with what steppers keep of where they are."""
+    (x, v), q = motion.z, system.model.tissue.kinematics(motion.y)
+    now = tangent(system, x, q)
+    return motion._replace(z=Ties(x, v, forces(system, x), now.A, now.B, jnp.zeros(system.c.shape)))
 
 
 class Instant(NamedTuple):
@@ -194,45 +203,73 @@ class Instant(NamedTuple):
     singular_value: Float[Array, "P N"]
 
 
-def instant(system: System, t: Array, motion: macro.Motion) -> Instant:
-    """Solve the saddle-point system of theory.md section 2 at one instant."""
-    model, ties = system.model, motion.z
-    y, v, A, B = motion.y, motion.v, ties.A, ties.B
-    q, u, bias = macro.kinematics(model, y, v)
-    _, q_y = geometry(model, y)
+def bent(system: System, motion: macro.Motion) -> Float[Array, "P N k"]:
+    """The second derivative of g along the velocities."""
+    ties = motion.z
+    q, u, _ = macro.kinematics(system.model, motion.y, motion.v)
 
-    def bent(bridge, x, dx, q, u):
+    def point(bridge, x, dx, q, u):
         return jax.vmap(lambda x, dx: mechanics.curvature(bridge, x, q, dx, u))(x, dx)
 
-    h = macro.over_points(model, bent, ties.x, ties.v, q, u) + jnp.einsum("pnkj,pj->pnk", B, bias)
-    e = -h - jnp.einsum("pnkx,pnx->pnk", A, per_mass(model, ties.f))
-    mass, massless = jnp.asarray(model.tissue.mass_matrix), massless_pull(system, A, B, ties.f)
-    b = tissue_force(system, t, y) - macro.damping_matrix(model) @ v
-    given = prescribed(system, t)[2]
-    kept, size = near_singular(motion), singular_values(A)
-    acceleration, kappa = tie(system, mass, b + pull(q_y, massless), q_y, motion, e, kept, given)
+    return macro.over_points(system.model, point, ties.x, ties.v, q, u)
+
+
+class Accelerations(NamedTuple):
+    """The solution of the saddle-point system of theory.md section 2."""
+
+    tissue: Float[Array, " ny"]
+    kappa: Float[Array, "P N k"]
+    bridges: Float[Array, "P N nx"]
+    reaction: Float[Array, " ny"]  # what holds a prescribed motion
+
+
+def accelerate(system: System, t: Array, motion: macro.Motion, bend: Float[Array, "P N k"]) -> Accelerations:
+    """Accelerations at one instant; `bend` is what `bent` says there."""
+    model, ties = system.model, motion.z
+    y, v, A, B = motion.y, motion.v, ties.A, ties.B
+    _, _, bias = macro.kinematics(model, y, v)
+    _, q_y = geometry(model, y)
+    h = bend + jnp.einsum("pnkj,pj->pnk", B, bias)
+    free = per_mass(model, ties.f)
+    e = -h - jnp.einsum("pnkx,pnx->pnk", A, free)
+    mass = jnp.asarray(model.tissue.mass_matrix)
+    b = tissue_force(system, t, y) - macro.damping_matrix(model) @ v + pull(q_y, massless_pull(system, A, B, ties.f))
+    a, kappa = tie(system, mass, b, q_y, ties, e, near_singular(A, y.size), prescribed(system, t)[2])
+    reaction = mass @ a - b - pull(q_y, jnp.einsum("pnkj,pnk->pj", weighted(system, B), kappa))
+    return Accelerations(a, kappa, free + jnp.einsum("pnkx,pnk->pnx", A, kappa), reaction)
+
+
+def instant(system: System, t: Array, motion: macro.Motion) -> Instant:
+    """Accelerations and multipliers at one instant."""
+    model = system.model
+    A, B, f = motion.z.A, motion.z.B, motion.z.f
+    q, u, _ = macro.kinematics(model, motion.y, motion.v)
     m = masses(model, q.shape[0])[:, None, None]
-    multiplier = m * kappa
-    if A.shape[2] == A.shape[3]:
-        direct = lambda a, f: -small.inverse(a @ a.T) @ (a @ f)
-        multiplier = jax.lax.cond(
-            jnp.any(m == 0),
-            lambda: jnp.where(m > 0, multiplier, jax.vmap(jax.vmap(direct))(A, ties.f)),
-            lambda: multiplier,
-        )
-    each = jnp.einsum("pnkj,pnk->pnj", B, multiplier)
+
+    def bridges(motion):
+        found = accelerate(system, t, motion, bent(system, motion))
+        multiplier = m * found.kappa
+        if A.shape[2] == A.shape[3]:
+            direct = lambda a, f: -small.inverse(a @ a.T) @ (a @ f)
+            multiplier = jax.lax.cond(
+                jnp.any(m == 0),
+                lambda: jnp.where(m > 0, multiplier, jax.vmap(jax.vmap(direct))(A, f)),
+                lambda: multiplier,
+            )
+        return found, multiplier, jnp.einsum("pnkj,pnk->pnj", B, multiplier)
+
+    found, multiplier, each = once(bridges, t, motion)
     weight = model.tissue.heads[:, None] * system.w
-    force = jnp.einsum("pn,pnj->pj", weight, each)
     return Instant(
-        acceleration=acceleration,
-        reaction=mass @ acceleration - b - pull(q_y, force),
+        acceleration=found.tissue,
+        reaction=found.reaction,
         multiplier=multiplier,
-        force=force,
+        force=jnp.einsum("pn,pnj->pj", weight, each),
         pulls=weight[..., None] * each,
-        guess=kappa / 2,
-        position=jnp.max(jnp.abs(tangent(system, ties.x, q).r)),
+        guess=found.kappa / 2,
+        position=jnp.max(jnp.abs(tangent(system, motion.z.x, q).r)),
         velocity=jnp.max(jnp.abs(slip(motion, u))),
-        singular_value=size,
+        singular_value=singular_values(A),
     )
 
 
@@ -241,14 +278,13 @@ def tie(
     M: Array,
     b: Array,
     q_y: Array,
-    motion: macro.Motion,
+    at: Ties | Tangent,
     e: Array,
     kept: arrow.Kept,
     given: Array | None,
 ) -> tuple[Float[Array, " ny"], Float[Array, "P N k"]]:
-    """a and κ with M a − Σ ω w m Bᵀκ = b and AAᵀκ + B q′a = e, A and B those of the motion."""
-    A, B = motion.z.A, motion.z.B
-    blocks = arrow.Blocks(weighted(system, B), B, jnp.einsum("pnix,pnjx->pnij", A, A))
+    """a and κ with M a − Σ ω w m Bᵀκ = b and AAᵀκ + B q′a = e, A and B those `at` a place."""
+    blocks = arrow.Blocks(weighted(system, at.B), at.B, jnp.einsum("pnix,pnjx->pnij", at.A, at.A))
     solved = arrow.eliminate(M, b, q_y, q_y, blocks, e, kept, held(system), given)
     return solved.a, solved.unknowns(jnp.einsum("pia,a->pi", q_y, solved.a))
 
@@ -274,19 +310,26 @@ def jump(system: System, t: Array, motion: macro.Motion) -> macro.Motion:
     mass = jnp.asarray(model.tissue.mass_matrix)
     e = -jnp.einsum("pnkx,pnx->pnk", ties.A, ties.v)
     given = prescribed(system, t)[1]
-    v, kappa = tie(system, mass, mass @ motion.v, q_y, motion, e, near_singular(motion), given)
+    v, kappa = tie(system, mass, mass @ motion.v, q_y, ties, e, near_singular(ties.A, motion.y.size), given)
     return motion._replace(v=v, z=ties._replace(v=ties.v + jnp.einsum("pnkx,pnk->pnx", ties.A, kappa)))
 
 
 def energies(system: System, motion: macro.Motion) -> macro.Ledger:
     """½ẏᵀM₀ẏ, Σω½m w|Ẋ|², W₀, Σω w W₁, Σω½ w w V."""
-    model, ties = system.model, motion.z
+    model, w = system.model, system.w
     heads = model.tissue.heads
-    kinetic = heads * masses(model, heads.size) @ jnp.einsum("pn,pnx->p", system.w, 0.5 * ties.v**2)
 
-    def point(bridge, x, w):
-        return w @ jax.vmap(bridge.energy)(x), pair_energy(bridge, Measure(x, w))
+    def bridges(x, v):
+        elastic = macro.over_points(model, lambda bridge, x: jax.vmap(bridge.energy)(x), x)
+        return 0.5 * jnp.sum(v**2, axis=-1), elastic
 
-    elastic, pair = (heads @ part for part in macro.over_points(model, point, ties.x, system.w))
-    tissue = 0.5 * motion.v @ jnp.asarray(model.tissue.mass_matrix) @ motion.v
-    return macro.Ledger(tissue, kinetic, model.tissue.energy(motion.y), elastic, pair)
+    kinetic, elastic = once(bridges, motion.load, motion.z.x, motion.z.v)
+    pair = macro.over_points(model, lambda bridge, x, w: pair_energy(bridge, Measure(x, w)), motion.z.x, w)
+    sum_of = lambda each: jnp.einsum("pn,pn->p", w, each)
+    return macro.Ledger(
+        kinetic_tissue=0.5 * motion.v @ jnp.asarray(model.tissue.mass_matrix) @ motion.v,
+        kinetic_bridges=heads * masses(model, heads.size) @ sum_of(kinetic),
+        passive=model.tissue.energy(motion.y),
+        bridges=heads @ sum_of(elastic),
+        pair=heads @ pair,
+    )

@@ -95,7 +95,7 @@ class Characteristics(AbstractPointLevel):
 
     def tied(self, model, start):
         """Where the constraint has lower rank: nodes of the law of (X, Ẋ)."""
-        return None if constraint_rows(model, start) == start.nx else Tied("rattle", 6, int(self.nodes))
+        return None if constraint_rows(model, start) == start.nx else Tied("projected", 8, int(self.nodes))
 
     def places(self, start, points, key, seed):
         """Every node of X with every node of Ẋ, where the start has a law of velocities."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..citations import (
     GONZALEZ_1999,
     HAIRER_LUBICH_WANNER,
+    INTEGRATOR,
     KAHAN_LI_1997,
     PLUNDER_SIMEON_2023,
     RATTLE_1983,
@@ -33,9 +34,10 @@ class Constrained(AbstractPointLevel):
     **Arguments:**
 
     - `n`, `sampling`: as for `Reduced`.
-    - `stepper`: `Stepper.RATTLE` (symplectic) or `ENERGY_MOMENTUM` (conserves the energy; needs m > 0), or its name.
-    - `order`: 2, 4 or 6: symmetric compositions of the stepper, of 1, 5 and 9 stages.
     - `dt`: the step, the same all the way; left out, steps are as long as the tolerance allows.
+    - `stepper`: `Stepper.PROJECTED` (explicit, of order 8, brought back to the constraint; only without `dt`, and then the default),
+        `RATTLE` (symplectic; the default with `dt`), `ENERGY_MOMENTUM` (conserves the energy; needs m > 0), or the name of one.
+    - `order`: 2, 4 or 6 (the default): symmetric compositions of the last two, of 1, 5 and 9 stages.
     - `keep`: how many bridges a point are followed one by one in the solution, which holds no others; sums are always over all.
 
     **Raises:** `InputError` for values that make no sense.
@@ -46,8 +48,8 @@ class Constrained(AbstractPointLevel):
     only_cycling: ClassVar[tuple[str, ...]] = ()
 
     n: int | None = eqx.field(static=True, default=None)
-    stepper: Stepper = eqx.field(static=True, default=Stepper.RATTLE)
-    order: int = eqx.field(static=True, default=6)
+    stepper: Stepper = eqx.field(static=True, default=Stepper.PROJECTED)
+    order: int | None = eqx.field(static=True, default=None)
     dt: float | None = eqx.field(static=True, default=None)
     sampling: Sampling = eqx.field(static=True, default=Sampling.RANDOM)
     keep: int = eqx.field(static=True, default=1_000)
@@ -55,21 +57,27 @@ class Constrained(AbstractPointLevel):
     def __init__(
         self,
         n: int | None = None,
-        stepper: Stepper | str = Stepper.RATTLE,
-        order: int = 6,
+        stepper: Stepper | str | None = None,
+        order: int | None = None,
         dt: float | None = None,
         sampling: Sampling | str = Sampling.RANDOM,
         keep: int = 1_000,
     ):
         self.n, self.sampling = as_sampling("Constrained", n, sampling)
+        if stepper is None:
+            stepper = Stepper.PROJECTED if dt is None and order is None else Stepper.RATTLE
         try:
             self.stepper = Stepper(stepper)
         except ValueError:
             raise InputError(
                 f"Constrained does not know the stepper '{stepper}': {nearest(str(stepper), list(Stepper))}"
             ) from None
-        if order not in STAGES or isinstance(order, bool):
+        if order is not None and (order not in STAGES or isinstance(order, bool)):
             raise InputError(f"Constrained expected order 2, 4 or 6. Received {order!r}.")
+        if self.stepper is Stepper.PROJECTED and (dt is not None or order is not None):
+            raise InputError(
+                "Constrained chooses the steps of 'projected' by the tolerance, at its order 8. Received dt or order with it: leave them out, or use the stepper 'rattle'."
+            )
         dt = plain(dt)
         if dt is not None and (
             isinstance(dt, bool) or not isinstance(dt, int | float) or not math.isfinite(dt) or not dt > 0
@@ -79,12 +87,15 @@ class Constrained(AbstractPointLevel):
             )
         if not isinstance(keep, int | np.integer) or isinstance(keep, bool) or keep < 1:
             raise InputError(f"Constrained expected keep, a whole number of bridges ≥ 1. Received {keep!r}.")
-        self.order, self.dt, self.keep = int(order), None if dt is None else float(dt), int(keep)
+        self.order = None if self.stepper is Stepper.PROJECTED else 6 if order is None else int(order)
+        self.dt, self.keep = None if dt is None else float(dt), int(keep)
 
     @property
     def label(self):
         """`constrained:n`, and what is not at its default."""
-        defaults = {"stepper": Stepper.RATTLE, "order": 6, "dt": None, "sampling": Sampling.RANDOM}
+        projected = self.stepper is Stepper.PROJECTED
+        usual = Stepper.PROJECTED if self.dt is None and self.order in (None, 6) else Stepper.RATTLE
+        defaults = {"stepper": usual, "order": None if projected else 6, "dt": None, "sampling": Sampling.RANDOM}
         given = {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
         size = "" if self.n is None else f":{self.n}"
         return (
@@ -93,11 +104,15 @@ class Constrained(AbstractPointLevel):
 
     def cites(self, start):
         """The particle system, the steppers, and how it is sampled."""
-        base = RATTLE_1983 if self.stepper is Stepper.RATTLE else GONZALEZ_1999
-        composed = {2: (), 4: (SUZUKI_1990,), 6: (KAHAN_LI_1997,)}[self.order]
+        base = {
+            Stepper.PROJECTED: INTEGRATOR,
+            Stepper.RATTLE: (RATTLE_1983,),
+            Stepper.ENERGY_MOMENTUM: (GONZALEZ_1999,),
+        }[self.stepper]
+        composed = {None: (), 2: (), 4: (SUZUKI_1990,), 6: (KAHAN_LI_1997,)}[self.order]
         return (
             PLUNDER_SIMEON_2023,
-            base,
+            *base,
             HAIRER_LUBICH_WANNER,
             *composed,
             *cites_sampling(self.sampling, start),
@@ -117,7 +132,8 @@ class Constrained(AbstractPointLevel):
 
     def tied(self, model, start):
         """Always."""
-        return Tied(self.stepper.value, self.order, self.keep, None if self.dt is None else as_float(self.dt))
+        order = 8 if self.order is None else self.order
+        return Tied(self.stepper.value, order, self.keep, None if self.dt is None else as_float(self.dt))
 
     def check_cycling(self, start, scheme):
         """A number of heads, drawn at random."""

@@ -218,18 +218,26 @@ def _tied(problem: Problem, state: State, h: Array) -> Motion:
     system = dae.System(model, problem.drive, nothing, heads.w, jnp.ones(()))
     c, A, B = dae.tangent(system, heads.x, q)
     system = system._replace(c=c, scale=size(c) + size(A) * size(heads.x) + size(B) * size(q))
-    begun = dae.project(system, dae.place(system, y, v, heads.x, nothing))
+    begun = motion._replace(y=y, v=v, z=dae.Bridges(heads.x, nothing))
+    begun = dae.project(system, dae.place(system, begun))
+    if mover.stepper == dae.Stepper.PROJECTED:
+        moving = begun._replace(z=dae.Bridges(begun.z.x, begun.z.v))
+        to, first = (state.t + h)[None], jnp.maximum(h, 1e-300)
+        arrived = dae.travel(system, state.t, moving, to, first, problem.tolerance, _MAX_STEPS, lambda t, motion: None)
+        return _unless(~arrived.finished & (h > 0), arrived.motion._replace(z=motion.z))
     guess = dae.instant(system, state.t, begun).guess
-    begun = begun._replace(load=motion.load, damping=motion.damping, z=begun.z._replace(guess=guess))
+    begun = begun._replace(z=begun.z._replace(guess=guess))
     scheme, true = dae.Scheme(dae.Stepper(mover.stepper), mover.order), jnp.array(True)
     at = dae.Progress(state.t, begun, jnp.maximum(h, 1e-300), jnp.zeros((), int), true, true)
     if mover.dt is None:
         end = dae.adaptively(system, scheme, at, state.t + h, problem.tolerance, _MAX_STEPS)
     else:
         end = dae.evenly(system, scheme, at, state.t + h, 1)
-    moved = end.motion._replace(z=motion.z)
-    good = end.t >= state.t + h * (1 - 1e-12)
-    return jax.tree.map(lambda a: jnp.where(good, a, jnp.nan), moved)
+    return _unless(end.t < state.t + h * (1 - 1e-12), end.motion._replace(z=motion.z))
+
+
+def _unless(failed: Array, motion: Motion) -> Motion:
+    return jax.tree.map(lambda a: jnp.where(failed, jnp.nan, a), motion)
 
 
 def _exchange(problem: Problem, state: State, h: Array) -> State:

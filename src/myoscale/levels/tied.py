@@ -12,6 +12,7 @@ import numpy as np
 from .. import dae, macro
 from ..drive import AbstractDrive
 from ..errors import InputError
+from ..macro import Motion
 from ..model import Model, Start
 from ..population import Tied
 from ..population.tied import Tracks
@@ -62,12 +63,11 @@ def begin(
     c, A, B = dae.tangent(system, x, q)
     scale = size(c) + size(A) * size(x) + size(B) * size(q)
     system = system._replace(c=c, scale=scale)
-    motion = dae.project(system, dae.place(system, y, v, x, velocity))
+    placed = dae.place(system, macro.Motion(y, v, dae.Bridges(x, velocity), zero, zero))
+    motion = _carried(dae.project(system, placed))
     moved = size(motion.z.v - velocity) / jnp.maximum(size(motion.z.v), size(velocity) + 1e-300)
-    now = dae.instant(system, zero, motion)
-    motion = motion._replace(z=motion.z._replace(guess=now.guess))
     population = Tied(population.stepper, population.order, population.keep, population.dt, scale)
-    state, values = State(zero, motion, Labels(c, w), step=zero), now.singular_value
+    state, values = State(zero, motion, Labels(c, w), step=zero), dae.singular_values(A)
     return Begun(population, state, _weakest(values, x), size(values), moved)
 
 
@@ -83,11 +83,17 @@ def _weakest(values: Float[Array, "P N"], x: Array) -> Weakest:
 
 def enter(problem: Problem, state: State, y: Float[Array, " ny"], v: Float[Array, " ny"]) -> State:
     """The state at the beginning of a leg of a protocol: prescribed velocities jump, free ones and bridges so that no other impulse acts."""
-    system, motion = _system(problem, state), state.motion._replace(y=y, v=v)
+    system = _system(problem, state)
+    motion = dae.place(system, state.motion._replace(y=y, v=v))
     after = dae.jump(system, state.t, motion)
     kinetic = lambda motion: sum(dae.energies(system, motion)[:2])
     work = kinetic(after) - kinetic(motion)
-    return state._replace(motion=after._replace(load=motion.load + work))
+    return state._replace(motion=_carried(after._replace(load=motion.load + work)))
+
+
+def _carried(motion: Motion) -> Motion:
+    """What of a motion goes from one stretch to the next."""
+    return motion._replace(z=dae.Bridges(motion.z.x, motion.z.v))
 
 
 def _system(problem: Problem, state: State) -> dae.System:
@@ -103,6 +109,8 @@ def _scheme(problem: Problem) -> dae.Scheme:
 def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""]) -> Outcome:
     """Step from `state` to the last of the times `ts`, recording at each; nothing is recorded after a step that failed."""
     population: Any = problem.population
+    if population.stepper == dae.Stepper.PROJECTED:
+        return _travel(problem, state, ts, dt0)
     system, scheme = _system(problem, state), _scheme(problem)
 
     def one(at: dae.Progress, t):
@@ -113,18 +121,36 @@ def stretch(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[A
             new = dae.evenly(system, scheme, at, t, jnp.maximum(count, jnp.where(t > at.t, 1, 0)))
         else:
             new = dae.adaptively(system, scheme, at, t, problem.tolerance, MOST)
-        record = _record(problem, system, new)
+        record = _record(problem, system, new.t, new.motion)
         return new, record._replace(y=jnp.where(new.t >= t, record.y, jnp.nan))
 
     first, true = jnp.where(state.step > 0, state.step, dt0), jnp.array(True)
-    begun = dae.Progress(state.t, state.motion, first, jnp.zeros((), int), true, true)
+    motion = dae.place(system, state.motion)
+    motion = motion._replace(z=motion.z._replace(guess=dae.instant(system, state.t, motion).guess))
+    begun = dae.Progress(state.t, motion, first, jnp.zeros((), int), true, true)
     end, records = jax.lax.scan(one, begun, jnp.asarray(ts))
     return Outcome(
-        state=State(end.t, end.motion, state.still, step=end.h),
+        state=State(end.t, _carried(end.motion), state.still, step=end.h),
         record=records,
         weakest=_weakest(dae.singular_values(end.motion.z.A), end.motion.z.x),
         singular=~end.regular,
         finished=end.t >= ts[-1],
+        steps=end.steps,
+    )
+
+
+def _travel(problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""]) -> Outcome:
+    """`stretch` where times are saved between steps."""
+    system = _system(problem, state)
+    record = lambda t, motion: _record(problem, system, t, dae.place(system, motion))
+    first = jnp.where(state.step > 0, state.step, dt0)
+    end = dae.travel(system, state.t, state.motion, jnp.asarray(ts), first, problem.tolerance, MOST, record)
+    return Outcome(
+        state=State(end.t, end.motion, state.still, step=end.h),
+        record=end.records,
+        weakest=_weakest(dae.singular_values(dae.place(system, end.motion).z.A), end.motion.z.x),
+        singular=~end.regular,
+        finished=end.finished,
         steps=end.steps,
     )
 
@@ -141,11 +167,11 @@ def substeps(level: AbstractLevel, population: Tied, times: np.ndarray) -> int:
     return max(1, int(np.ceil(float(np.max(np.diff(times))) / float(population.dt) - 1e-9)))
 
 
-def _record(problem: Problem, system: dae.System, at: dae.Progress) -> Record:
-    now, motion = dae.instant(system, at.t, at.motion), at.motion
+def _record(problem: Problem, system: dae.System, t: Array, motion: Motion) -> Record:
+    now = dae.instant(system, t, motion)
     population: Any = problem.population
     index = population.followed(motion.z.x.shape[1])
-    y, v = macro.prescribe(problem.drive, at.t, motion.y, motion.v)
+    y, v = macro.prescribe(problem.drive, t, motion.y, motion.v)
     return Record(
         y=y,
         v=v,
@@ -178,16 +204,20 @@ class Failure(NamedTuple):
 
 
 def diagnose(problem: Problem, state: State, longest: Array) -> Failure:
-    """Try ever shorter steps, and find the two bridges nearest to a loss of rank."""
-    system, scheme, motion = _system(problem, state), _scheme(problem), state.motion
+    """Try ever shorter steps, where dt is given, and find the two bridges nearest to a loss of rank."""
+    population: Any = problem.population
+    system = _system(problem, state)
+    motion = dae.place(system, state.motion)
 
     def shorter(tried):
         h = tried[0] / 2
-        step = dae.step(system, scheme, state.t, motion, h)
+        step = dae.step(system, _scheme(problem), state.t, motion, h)
         return h, step.solved & step.regular
 
     going = lambda tried: ~tried[1] & (tried[0] > 1e-12 * longest)
-    h, works = jax.lax.while_loop(going, shorter, (longest, jnp.array(False)))
+    h, works = longest, jnp.array(False)
+    if population.dt is not None:
+        h, works = jax.lax.while_loop(going, shorter, (h, works))
     q, q_y = dae.geometry(problem.model, motion.y)
     now, values = motion.z, dae.singular_values(motion.z.A)
     count = values.shape[1]

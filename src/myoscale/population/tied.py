@@ -48,8 +48,15 @@ class Tied(AbstractPopulation):
     scale: Any = None
 
     @property
+    def joins(self) -> bool:
+        """Whether stretches of few steps may be joined: times saved between steps may be any number."""
+        return self.stepper == "projected"
+
+    @property
     def stages(self) -> int:
-        """Steps of the stepper in one that is counted."""
+        """Steps of a symmetric stepper in one that is counted, or right-hand sides of the explicit one."""
+        if self.stepper == "projected":
+            return 13
         return len(STAGES[self.order]) * (3 if self.dt is None else 1)
 
     @property

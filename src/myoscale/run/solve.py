@@ -16,7 +16,7 @@ from ..protocol import legs
 from ..solution import Scenario, Solution
 from ..types import ArrayLike, float64, is_traced
 from .check import check
-from .stretches import Progress, Run, assemble, recorded_times, watched
+from .stretches import Progress, Run, assemble, grid_of
 from .whole import steps_between, whole
 
 _GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
@@ -124,7 +124,7 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
         raise InputError(
             "myoscale computes in float64: before jit, grad or vmap say jax.config.update('jax_enable_x64', True)."
         )
-    grid = recorded_times(times, legs(scenario.drive, float(scenario.t1)), watched(scenario))
+    grid = grid_of(scenario, times, legs(scenario.drive, float(scenario.t1)))
     key = jax.random.key(scenario.seed)
     begun, record = whole(scenario, grid, key, steps_between(scenario, grid))
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)

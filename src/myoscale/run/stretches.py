@@ -32,14 +32,18 @@ Progress = Callable[[str, float], None]  # what is being done, and the fraction 
 
 _WATCHED = 201  # times at which every run is recorded and watched, whatever is saved
 _STRETCHES = 20  # and a few more for many legs; progress is shown, Ctrl-C obeyed and the run kept between them
+_STEPS_TOGETHER = 20  # or more in one stretch, where that costs nothing to say and memory to end
 _STAGES = 13  # right-hand sides in a step of Dopri8
 
 
-def recorded_times(times: np.ndarray, legs: Sequence[Leg], watched: int = _WATCHED) -> np.ndarray:
-    """Saved times together with the watched ones, and the ends of all legs, which stand for times nearer than `SAME`."""
+def recorded_times(times: np.ndarray, legs: Sequence[Leg], watched: int = _WATCHED, near: float = SAME) -> np.ndarray:
+    """Saved times, and the ends of all legs, which stand for times nearer than `SAME`; and watched ones with none of these within `near`.
+
+    Distances are parts of the run.
+    """
     t1, found = legs[-1].end, np.array([0.0, *(leg.end for leg in legs)])
-    for more in (times, np.linspace(0.0, t1, watched)):
-        apart = np.min(np.abs(more[:, None] - found[None, :]), axis=1) > SAME * t1
+    for more, distance in ((times, SAME), (np.linspace(0.0, t1, watched), near)):
+        apart = np.min(np.abs(more[:, None] - found[None, :]), axis=1) > distance * t1
         found = np.concatenate([found, more[apart]])
     return np.sort(found)
 
@@ -54,12 +58,13 @@ def at_saved(grid: np.ndarray, times: np.ndarray, t1: float) -> np.ndarray:
     return np.searchsorted(grid, times - SAME * t1)
 
 
-def watched(scenario: Scenario) -> int:
-    """At how many times a run is recorded besides the saved ones: few where a record is where a step has to end."""
+def grid_of(scenario: Scenario, times: np.ndarray, legs: Sequence[Leg]) -> np.ndarray:
+    """The recorded times of a run; few are watched besides the saved ones where a record takes as long as a step, or has to end one."""
     level, model = scenario.level, scenario.model
     if scheme_of(model.bridge) is not None or (mover := level.tied(model, scenario.start)) is None:
-        return _WATCHED
-    return _STRETCHES + 1 if mover.dt is None else int(np.clip(float(scenario.t1) / float(mover.dt), 1, _STRETCHES)) + 1
+        return recorded_times(times, legs)
+    steps = _STRETCHES if mover.dt is None else int(np.clip(float(scenario.t1) / float(mover.dt), 1, _STRETCHES))
+    return recorded_times(times, legs, steps + 1, SAME if mover.dt else 0.5 / _STRETCHES)
 
 
 class Piece(NamedTuple):
@@ -77,6 +82,14 @@ def pieces(grid: np.ndarray, legs: Sequence[Leg]) -> list[Piece]:
         parts = np.array_split(ts, np.clip(round(_STRETCHES * len(ts) / len(grid)), 1, len(ts)))
         found += [Piece(k, part, j == 0) for j, part in enumerate(parts)]
     return found
+
+
+def join(plan: Sequence[Piece], step: float, t: float) -> tuple[Piece, int]:
+    """The next pieces of one leg as one, so many that they make a stretch of some steps from t, and how many they are."""
+    count = 1
+    while count < len(plan) and plan[count].leg == plan[0].leg and plan[count - 1].ts[-1] < t + _STEPS_TOGETHER * step:
+        count += 1
+    return plan[0]._replace(ts=np.concatenate([piece.ts for piece in plan[:count]])), count
 
 
 class _Standing(NamedTuple):
@@ -101,7 +114,7 @@ class Run:
     ):
         self.scenario, self.times, self.progress, self.kept = scenario, times, progress, kept
         self.legs = legs(scenario.drive, float(scenario.t1))
-        self.grid = recorded_times(times, self.legs, watched(scenario))
+        self.grid = grid_of(scenario, times, self.legs)
         self.resumed = None if kept is None else kept.read()
         self._last = None if self.resumed is None else (self.resumed.numbers["grid"], self.resumed.numbers["done"])
 
@@ -133,13 +146,15 @@ class Run:
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
             raise self._singular(begun.population, 0.0, begun.weakest, None)
         plan = pieces(self.grid, legs)
-        longest = max(len(piece.ts) for piece in plan)
+        joins = isinstance(begun.population, Tied) and begun.population.joins
+        longest = max(map(len, leg_times(self.grid, legs) if joins else [piece.ts for piece in plan]))
         at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
         if resumed:
             at = _restored(resumed, begun.population, begun.state, costs)
         program, entry, leg = compiled(advance, costs), compiled(entering, costs), 0
         try:
-            for piece in plan[at.done :]:
+            while at.done < len(plan):
+                piece, count = join(plan[at.done :], at.dt0 if joins else 0.0, float(at.state.t))
                 if piece.leg != leg:
                     leg, y = piece.leg, self._y(at, legs[piece.leg].begin)
                     problem = problem._replace(drive=tree_float(legs[leg].drive(y)))
@@ -160,7 +175,7 @@ class Run:
                     records=(*at.records, record),
                     dt0=(float(outcome.state.t) - before) / max(steps, 1),
                     steps=at.steps + steps,
-                    done=at.done + 1,
+                    done=at.done + count,
                 )
                 if not outcome.finished:
                     self._stop(problem, begun, grid, at, after, costs, outcome)
