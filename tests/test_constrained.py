@@ -13,6 +13,7 @@ from oracle import Shape, constraints, random_case, relative, saddle_point, tiss
 
 import myoscale as ms
 from myoscale import dae
+from myoscale.dae import projected
 from myoscale.model.scenario import tree_float
 from myoscale.run.begin import begin
 
@@ -98,12 +99,42 @@ def _at(model, start, fine, level):
     return fine.y[-1], fine.v[-1], begins.multipliers[0]
 
 
+def test_explicit_steps_are_of_order_8(problem):
+    """One step brought back to the constraint errs like h⁹, the solution within it like h⁶; constraints hold to rounding."""
+    model, start, _ = problem
+
+    @eqx.filter_jit
+    def ended(model, start, h):
+        begun = begin(model, ms.Constrained(), start, ms.Free(), jax.random.key(0), 0, 0)
+        system = dae.System(model, ms.Free(), *begun.state.still, begun.population.scale)
+        zero, motion = jnp.zeros(()), begun.state.motion
+        rates = projected.stages(system, zero, motion, projected.rate(zero, motion, system), h)
+        free = projected.combine(motion, h, projected._C[-1], projected._A[-1], projected._AA[-1], rates)
+        after, there, met = projected.project(system, h, free)
+        within = projected.between(motion, h, jnp.asarray(0.4), rates, projected.rate(h, after, system))
+        slip = jnp.einsum("pnkx,pnx->pnk", there.A, after.z.v) + there.B @ after.v
+        residual = jnp.maximum(jnp.abs(there.r).max(), jnp.abs(slip).max())
+        return [jnp.stack([m.y[0], m.v[0]]) for m in (within, after)], residual, met
+
+    errors = []
+    for h in (0.4, 0.2) if start.count == 30 else (1.0, 0.5):
+        exact = ms.solve(model, ms.Reduced(), start, t1=h, save=[0.4 * h, h], tolerance=1e-13)
+        with jax.enable_x64(True):
+            found, residual, met = jax.tree.map(np.asarray, ended(*tree_float((model, start)), jnp.asarray(h)))
+        assert met and residual < 1e-13
+        truth = np.stack([exact.y[:, 0], exact.v[:, 0]], axis=1)
+        errors.append(np.abs(np.stack(found) - truth).max(axis=1))
+    coarse, fine = np.array(errors)
+    assert np.all((fine < 1e-13) | (np.log2(coarse / fine) > [5.5, 7.5])), errors
+    assert np.all(coarse < 1e-4)
+
+
 def test_adaptive_steps_meet_the_tolerance():
     for name, n in (("linear", 10), ("bent", 20), ("chain", 5)):
         model, start = drawn(name, n)
         exact = ms.solve(model, ms.Reduced(), start, t1=5.0, save=6, tolerance=1e-12)
-        for tolerance in (1e-5, 1e-9):
-            seen = ms.solve(model, ms.Constrained(), start, t1=5.0, save=6, tolerance=tolerance)
+        for tolerance, stepper in ((1e-5, None), (1e-9, None), (1e-9, RATTLE)):
+            seen = ms.solve(model, ms.Constrained(stepper=stepper), start, t1=5.0, save=6, tolerance=tolerance)
             assert np.abs(seen.y - exact.y).max() < tolerance, (name, tolerance)
             assert np.abs(seen.v - exact.v).max() < 3 * tolerance, (name, tolerance)
 
@@ -211,33 +242,47 @@ def test_interaction_damping_and_load(stepper):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(4.0, abs=0.4)
 
 
+def test_interaction_damping_and_load_with_explicit_steps():
+    drive = ms.Free(load=ms.Sine(amplitude=0.4, period=3.0))
+    options = dict(t1=4.0, save=5, drive=drive)
+    exact = ms.solve(DAMPED, ms.Reduced(), PUSHED, tolerance=1e-12, **options)
+    seen = ms.solve(DAMPED, ms.Constrained(), PUSHED, tolerance=1e-9, **options)
+    assert np.abs(seen.y - exact.y).max() < 1e-9
+    for entry in ("load", "damping", "pair"):
+        assert np.abs(getattr(seen.energy, entry) - getattr(exact.energy, entry)).max() < 1e-8
+    assert seen.energy.drift < 1e-9
+
+
+@pytest.mark.parametrize("stepper", [None, RATTLE])
 @pytest.mark.parametrize("name", ["linear", "bent", "chain"])
-def test_prescribed_motion(name):
+def test_prescribed_motion(name, stepper):
     model, start = drawn(name, 6)
     if name == "chain":
         drive = ms.Length(ms.Ramp(before=np.asarray(start.y)[-1], after=1.4, duration=2.0), dofs=(-1,))
     else:
         drive = ms.Length(ms.Ramp(before=start.y, after=start.y - 0.4, duration=2.0))
     exact = ms.solve(model, ms.Reduced(), start, t1=3.0, save=13, drive=drive, tolerance=1e-12)
-    seen = ms.solve(model, ms.Constrained(), start, t1=3.0, save=13, drive=drive, tolerance=1e-9)
+    seen = ms.solve(model, ms.Constrained(stepper=stepper), start, t1=3.0, save=13, drive=drive, tolerance=1e-9)
     assert np.abs(seen.y - exact.y).max() < 1e-8
     assert relative(seen.reaction, exact.reaction) < 1e-6
     assert np.abs(seen.energy.load - exact.energy.load).max() < 1e-7
 
 
-def test_protocol_of_ramps_with_jumps_of_velocity():
+@pytest.mark.parametrize("stepper", [None, RATTLE])
+def test_protocol_of_ramps_with_jumps_of_velocity(stepper):
     model, start = drawn("bent", 6)
     p = ms.protocol
     drive = ms.Protocol([p.Hold(0.5), p.Ramp(by=-0.3, duration=0.5), p.Hold(0.5)])
     exact = ms.solve(model, ms.Reduced(), start, t1=1.5, save=16, drive=drive, tolerance=1e-12)
-    seen = ms.solve(model, ms.Constrained(), start, t1=1.5, save=16, drive=drive, tolerance=1e-9)
+    seen = ms.solve(model, ms.Constrained(stepper=stepper), start, t1=1.5, save=16, drive=drive, tolerance=1e-9)
     assert np.abs(seen.y - exact.y).max() < 1e-8
     assert relative(seen.energy.load, exact.energy.load) < 1e-7
 
 
-def test_without_mass_it_is_the_one_way_model():
+@pytest.mark.parametrize("stepper", [None, RATTLE])
+def test_without_mass_it_is_the_one_way_model(stepper):
     model, start = drawn("bent", 8)
-    seen = ms.solve(model.one_way(), ms.Constrained(), start, t1=3.0, save=4, tolerance=1e-9)
+    seen = ms.solve(model.one_way(), ms.Constrained(stepper=stepper), start, t1=3.0, save=4, tolerance=1e-9)
     exact = ms.solve(model.one_way(), ms.Reduced(), start, t1=3.0, save=4, tolerance=1e-12)
     assert np.abs(seen.y - exact.y).max() < 1e-8
 
@@ -258,9 +303,21 @@ def test_derivatives_pass_through():
             assert slope == pytest.approx(change, rel=1e-7)
 
 
+def test_stretches_of_few_steps_are_joined():
+    """As many pieces as make twenty steps or more: fewer stretches than pieces, and still several for progress and Ctrl-C."""
+    model, start = drawn("linear", 10)
+    said = []
+    seen = ms.solve(
+        model, ms.Constrained(), start, t1=60.0, save=601, progress=lambda _, fraction: said.append(fraction)
+    )
+    assert 3 <= len(said) - 1 <= 10 and said == sorted(said) and said[-1] == 1.0, said
+    exact = ms.solve(model, ms.Reduced(), start, t1=60.0, save=601, tolerance=1e-12)
+    assert np.abs(seen.y - exact.y).max() < 1e-8
+
+
 def test_a_kept_run_goes_on_to_the_same_bits(tmp_path):
     model, start = drawn("bent", 10)
-    options = dict(t1=4.0, save=9)
+    options = dict(t1=40.0, save=9)
     whole = ms.solve(model, ms.Constrained(), start, **options)
     calls = []
 

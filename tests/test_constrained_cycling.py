@@ -11,12 +11,14 @@ import myoscale as ms
 from myoscale import zoo
 
 
-@pytest.mark.parametrize("name", ["huxley", "power-stroke", "huxley-chain"])
-def test_equals_reduced_with_the_same_jumps(name):
+@pytest.mark.parametrize(
+    ("name", "stepper"), [("huxley", None), ("huxley", "rattle"), ("power-stroke", None), ("huxley-chain", None)]
+)
+def test_equals_reduced_with_the_same_jumps(name, stepper):
     problem = zoo.problem(name)
     options = dict(t1=problem.t1 / 20, save=6, seed=3, drive=ms.Free())
     reduced = ms.solve(problem.model, ms.Reduced(100), problem.start, **options)
-    tied = ms.solve(problem.model, ms.Constrained(100), problem.start, **options)
+    tied = ms.solve(problem.model, ms.Constrained(100, stepper=stepper), problem.start, **options)
     scale = np.ptp(reduced.y)
     assert reduced.cycling.attachments[-1].min() > 0.02 and scale > 0
     assert np.abs(tied.y - reduced.y).max() < 1e-7 * max(scale, 1.0)

@@ -43,6 +43,10 @@ MISTAKES = {
     "dt-zero": (lambda: ms.Constrained(10, dt=0.0), "expected dt > 0.*Received 0.0"),
     "dt-negative": (lambda: ms.Constrained(10, dt=-0.1), "expected dt > 0.*Received -0.1"),
     "order": (lambda: ms.Constrained(10, order=3), "order 2, 4 or 6. Received 3"),
+    "steps of the explicit stepper": (
+        lambda: ms.Constrained(10, stepper="projected", dt=0.1),
+        "chooses the steps of 'projected' by the tolerance.*use the stepper 'rattle'",
+    ),
     "stepper": (lambda: ms.Constrained(10, stepper="ratle"), "stepper 'ratle': did you mean 'rattle'"),
     "keep": (lambda: ms.Constrained(10, keep=0), "keep, a whole number of bridges ≥ 1. Received 0"),
     "no-n": (lambda: solve(LINEAR, ms.Constrained()), "expected n.*say Constrained"),

@@ -83,11 +83,11 @@ def _passing(x):
     return t[np.flatnonzero(np.diff(np.sign(by_angle(x, t)[1])))[0]]
 
 
-@pytest.mark.parametrize("stepper", ["rattle", "energy-momentum"])
+@pytest.mark.parametrize("stepper", ["projected", "rattle", "energy-momentum"])
 def test_hand_over_is_smooth(stepper):
     """Which bridges are kept in the saddle-point system is no more than rounding in the results: all of them, or those nearest."""
     x = np.array([1.5, 1.7, 2.1])
-    level = ms.Constrained(stepper=stepper, order=4)
+    level = ms.Constrained(stepper=stepper, order=None if stepper == "projected" else 4)
     seen = ms.solve(SINGULAR, level, ms.Start(3.0, x=x), t1=5.0, save=51, tolerance=1e-9)
     y, own, _ = by_angle(x, seen.ts)
     assert np.abs(seen.y[:, 0] - y).max() < 1e-7
@@ -125,10 +125,11 @@ def test_several_pass_at_once_in_independent_elements():
     assert np.array_equal(seen.z.x[-1, 0] < 0, [[True], [False], [False]])
 
 
-def test_nearly_at_once_in_one_element():
+@pytest.mark.parametrize("stepper", [None, "rattle"])
+def test_nearly_at_once_in_one_element(stepper):
     """ΔR² = 1e-6: the second turns back at x = 1e-3, on its own side."""
     x = np.sqrt(np.array([2.25, 2.25 + 1e-6, 4.0, 5.0]))
-    seen = ms.solve(SINGULAR, ms.Constrained(), ms.Start(3.0, x=x), t1=10.0, save=101)
+    seen = ms.solve(SINGULAR, ms.Constrained(stepper=stepper), ms.Start(3.0, x=x), t1=10.0, save=101)
     y, own, _ = by_angle(x, seen.ts)
     assert np.abs(seen.y[:, 0] - y).max() < 1e-5
     signs = np.sign(seen.z.x[:, 0, :, 0])
@@ -137,10 +138,11 @@ def test_nearly_at_once_in_one_element():
     assert seen.energy.drift < 1e-7
 
 
-def test_at_once_in_one_element_is_an_error_that_names_both():
+@pytest.mark.parametrize("stepper", [None, "rattle"])
+def test_at_once_in_one_element_is_an_error_that_names_both(stepper):
     x = np.array([2.0, 1.5, 2.2, 1.5])
     with pytest.raises(ms.SingularConstraintError) as stop:
-        ms.solve(SINGULAR, ms.Constrained(), ms.Start(3.0, x=x), t1=20.0)
+        ms.solve(SINGULAR, ms.Constrained(stepper=stepper), ms.Start(3.0, x=x), t1=20.0)
     message = str(stop.value)
     assert "bridge 1 at point 0" in message and "bridge 3 at point 0" in message and "together" in message
     assert f"t = {stop.value.time:.6g}" in message and stop.value.singular_value < 1e-2
@@ -194,7 +196,7 @@ def test_lower_rank_against_the_matrix_exponential():
     x, w = rng.normal(size=(5, 2)), rng.uniform(0.5, 1, 5)
     v = np.stack([np.full(5, 0.3), rng.normal(size=5)], axis=1)
     start = ms.Start(0.7, 0.3, x=x, velocity=v, weights=w / w.sum())
-    for stepper in ("rattle", "energy-momentum"):
+    for stepper in ("projected", "rattle", "energy-momentum"):
         seen = ms.solve(LOWER, ms.Constrained(stepper=stepper), start, t1=4.0, save=3, tolerance=1e-9)
         exact = linear(x, v, w / w.sum(), 0.7, 0.3, 4.0)
         assert abs(seen.y[-1, 0] - exact[0]) < 1e-9

@@ -170,10 +170,11 @@ class Run:
                 outcome = program(problem, state, jnp.asarray(ts), jnp.asarray(min(dt0, ts[-1] - before)))
                 record = jax.tree.map(lambda a, n=len(piece.ts): np.asarray(a)[:n], outcome.record)
                 steps = int(outcome.steps)
+                mean = (float(outcome.state.t) - before) / max(steps, 1)
                 after = _Standing(
                     state=outcome.state,
                     records=(*at.records, record),
-                    dt0=(float(outcome.state.t) - before) / max(steps, 1),
+                    dt0=mean or at.dt0,  # a stretch may be the instant t = 0 alone
                     steps=at.steps + steps,
                     done=at.done + count,
                 )
