@@ -153,3 +153,15 @@ def test_spec_reads_back():
     ):
         assert parse_level(level_spec(level)) == level
     assert parse_level("constrained:50,dt=0.05,order=4") == ms.Constrained(50, order=4, dt=0.05)
+
+
+def test_the_last_step_is_too_long():
+    """The step that fails is the one that would end the run."""
+    model, start = zoo.singular()
+    with pytest.raises(ms.StoppedError) as stop:
+        ms.solve(model, ms.Constrained(100, dt=0.5), start, t1=20.0)
+    failed = float(str(stop.value).split("t = ")[1].split(":")[0])
+    with pytest.raises(ms.StoppedError, match="too long there") as last:
+        ms.solve(model, ms.Constrained(100, dt=0.5), start, t1=failed + 0.5, save=2)
+    assert str(last.value).split(":")[0] == str(stop.value).split(":")[0]
+    assert list(last.value.solution.ts) == [0.0]

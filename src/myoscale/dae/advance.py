@@ -5,7 +5,7 @@ order p. What is kept are the two halves, not the extrapolation, so that every s
 """
 
 import enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from ..macro import Motion
 from ..numerics.composition import STAGES
 from ..types import Array, Float
 from . import energy_momentum, rattle
-from .system import System, near_singular
+from .system import Bridges, System, near_singular, place
 
 
 class Stepper(enum.StrEnum):
@@ -71,14 +71,28 @@ def evenly(system: System, scheme: Scheme, start: Progress, end: Array, count: i
     h = (end - start.t) / count
     whole = jnp.where(h == 0, 1.0, h)  # of a step that is not kept: it must not divide by zero
 
-    def body(k, at):
+    def body(k, at: Progress) -> Progress:
         after = step(system, scheme, at.t, at.motion, whole)
-        good = at.solved & at.regular & (h != 0)
+        going = at.solved & at.regular & (h != 0)
+        good = going & after.solved & after.regular
         keep = lambda new, old: jnp.where(good, new, old)
-        moved = Progress(start.t + (k + 1) * h, after.motion, at.h, at.steps + 1, after.solved, after.regular)
-        return jax.tree.map(keep, moved, at)
+        # Of bridges only what `place` needs is kept of a step that failed: the rest is memory.
+        new, old = after.motion.z, at.motion.z
+        ties = new._replace(x=keep(new.x, old.x), v=keep(new.v, old.v))
+        tissue = jax.tree.map(keep, after.motion._replace(z=None), at.motion._replace(z=None))
+        return Progress(
+            t=keep(start.t + (k + 1) * h, at.t),
+            motion=tissue._replace(z=ties),
+            h=at.h,
+            steps=at.steps + going,
+            solved=jnp.where(going, after.solved, at.solved),
+            regular=jnp.where(going, after.regular, at.regular),
+        )
 
-    return jax.lax.fori_loop(0, count, body, start)
+    stopped: Any = jax.lax.fori_loop(0, count, body, start)
+    again = lambda motion: place(system, motion._replace(z=Bridges(motion.z.x, motion.z.v)))
+    good = stopped.solved & stopped.regular & (h != 0)
+    return stopped._replace(motion=jax.lax.cond(good, lambda motion: motion, again, stopped.motion))
 
 
 def adaptively(system: System, scheme: Scheme, start: Progress, end: Array, tolerance: Array, most: int) -> Progress:

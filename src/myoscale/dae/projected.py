@@ -114,7 +114,7 @@ class _At(NamedTuple):
     t: Array
     motion: Motion
     rate: Rate
-    there: Tangent
+    A: Array  # g_x there
     h: Array  # length of the next step
     steps: Array
     saved: Array  # times so far
@@ -153,10 +153,10 @@ def between(motion: Motion, h: Array, s: Array, rates: Rate, last: Rate) -> Moti
     )
 
 
-def passable(begun: Tangent, ended: Tangent, q_y: Array) -> Array:
-    """Whether the bridges that a step takes through a loss of rank, or to its brink, may pass together."""
+def passable(begun: Array, ended: Tangent, q_y: Array) -> Array:
+    """Whether the bridges that a step takes through a loss of rank, or to its brink, may pass together; `begun` is g_x before it."""
     values = singular_values(ended.A)
-    over = turned(begun.A, ended.A) | (values < BRINK * jnp.max(values))
+    over = turned(begun, ended.A) | (values < BRINK * jnp.max(values))
     return together(over, ended, q_y, arrow.weakest(jnp.where(over, 0.0, 1.0), q_y.shape[2]))
 
 
@@ -219,12 +219,12 @@ def travel(
         rates = stages(system, at.t, at.motion, at.rate, h)
         after, there, met = project(system, to, combine(at.motion, h, _C[-1], _A[-1], _AA[-1], rates))
         error = size(to, at.motion, after, rates, h) / local
-        regular = passable(at.there, there, geometry(system.model, after.y)[1])
+        regular = passable(at.A, there, geometry(system.model, after.y)[1])
         error = jnp.where(met & regular & jnp.isfinite(error), error, jnp.inf)
         taken = error <= 1.0
         last = rate(to, after, system)
         next_h = longer(at.h, h, error, 8)
-        new = at._replace(t=to, motion=after, rate=last, there=there)
+        new = at._replace(t=to, motion=after, rate=last, A=there.A)
         new = jax.tree.map(lambda new, old: jnp.where(taken, new, old), new, at)
         short = ~taken & (next_h < SHORTEST * end)
         new = new._replace(h=next_h, steps=at.steps + 1, regular=regular | ~short, short=short)
@@ -258,8 +258,8 @@ def travel(
         return at._replace(saved=saved), records
 
     zero, true = jnp.zeros((), int), jnp.array(True)
-    there = tangent(system, motion.z.x, system.model.tissue.kinematics(motion.y))
-    first = _At(t, motion, rate(t, motion, system), there, h, zero, zero, true, ~true)
+    A = tangent(system, motion.z.x, system.model.tissue.kinematics(motion.y)).A
+    first = _At(t, motion, rate(t, motion, system), A, h, zero, zero, true, ~true)
     shapes = jax.eval_shape(record, t, motion)
     records = jax.tree.map(lambda a: jnp.full((ts.size, *a.shape), jnp.nan, a.dtype), shapes)
     going = lambda carry: (carry[0].saved < count) & ~carry[0].short & (carry[0].steps < most)

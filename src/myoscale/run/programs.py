@@ -36,7 +36,7 @@ _programs: dict[Any, Any] = {}
 
 
 def compiled(function: Callable[..., Any], costs: Costs) -> Callable[..., Any]:
-    """`function`, compiled ahead for each new structure of its arguments."""
+    """`function`, compiled ahead for each new structure of its arguments; arrays that it passes on as they are are not copied."""
 
     def call(*arguments):
         dynamic, static = eqx.partition(arguments, eqx.is_array)
@@ -47,19 +47,25 @@ def compiled(function: Callable[..., Any], costs: Costs) -> Callable[..., Any]:
             began = time.perf_counter()
             shape = {}
 
-            def run(dynamic):
+            def run(leaves):
+                given = {id(leaf): k for k, leaf in enumerate(leaves)}
+                dynamic = jax.tree.unflatten(structure, leaves)
                 result, shape["static"] = eqx.partition(function(*eqx.combine(dynamic, static)), eqx.is_array)
-                return result
+                results, shape["result"] = jax.tree.flatten(result)
+                shape["given"] = [given.get(id(leaf)) for leaf in results]
+                return [leaf for leaf, k in zip(results, shape["given"], strict=True) if k is None]
 
-            program = jax.jit(run).lower(dynamic).compile()
+            program = jax.jit(run).lower(leaves).compile()
             sizes = program.memory_analysis()
             memory = (
                 sizes.argument_size_in_bytes + sizes.output_size_in_bytes + sizes.temp_size_in_bytes if sizes else 0
             )
-            _programs[key] = program, shape["static"], memory
+            _programs[key] = program, shape, memory
             costs.compile += time.perf_counter() - began
-        program, static_result, memory = _programs[key]
+        program, shape, memory = _programs[key]
         costs.memory = max(costs.memory, memory)
-        return eqx.combine(jax.block_until_ready(program(dynamic)), static_result)
+        computed = iter(jax.block_until_ready(program(leaves)))
+        results = [next(computed) if k is None else leaves[k] for k in shape["given"]]
+        return eqx.combine(jax.tree.unflatten(shape["result"], results), shape["static"])
 
     return call
