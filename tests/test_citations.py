@@ -126,8 +126,8 @@ def test_everything_in_the_registry_is_cited_by_something(runs):
     huxley = zoo.problem("huxley")
     zahalak = eqx.tree_at(lambda model: model.bridge.cycling, huxley.model, ms.Zahalak1981())
     everything |= keys(dataclasses.replace(huxley, model=zahalak))
-    other = ms.Constrained(5, stepper="energy-momentum", order=4)
-    everything |= keys(dataclasses.replace(zoo.problem("linear"), levels=(other,)))
+    others = ms.Constrained(5, stepper="energy-momentum", order=4), ms.Constrained(5, dt=0.1)
+    everything |= keys(dataclasses.replace(zoo.problem("linear"), levels=others))
     assert everything == {*REGISTRY, "myoscale"}
     for kind in LEVELS.values():
         assert "cites" in vars(kind), "a level says what its method rests on"

@@ -303,6 +303,15 @@ def test_derivatives_pass_through():
             assert slope == pytest.approx(change, rel=1e-7)
 
 
+def test_a_first_step_that_is_rejected_leaves_no_trace():
+    """The first step tried is a tenth of the first time saved, here 60, and it begins where a time is saved."""
+    model, start = drawn("onion", 10)
+    seen = ms.solve(model, ms.Constrained(), start, t1=600.0, save=[0.0, 1.0, 600.0], tolerance=1e-6)
+    longer = ms.solve(model, ms.Constrained(), start, t1=600.0, save=[0.0, 600.0], tolerance=1e-6)
+    assert seen.y[0] == start.y and seen.v[0] == 0.0 and longer.y[0] == start.y
+    assert longer.energy.drift < 1e-6
+
+
 def test_stretches_of_few_steps_are_joined():
     """As many pieces as make twenty steps or more: fewer stretches than pieces, and still several for progress and Ctrl-C."""
     model, start = drawn("linear", 10)

@@ -228,7 +228,7 @@ def travel(
         new = jax.tree.map(lambda new, old: jnp.where(taken, new, old), new, at)
         short = ~taken & (next_h < SHORTEST * end)
         new = new._replace(h=next_h, steps=at.steps + 1, regular=regular | ~short, short=short)
-        return new, h, rates, last
+        return new, taken, h, rates, last
 
     def size(t: Array, before: Motion, after: Motion, rates: Rate, h: Array):
         """The error of a step, relative where values are above 1."""
@@ -246,14 +246,15 @@ def travel(
     def one(carry):
         at, records = carry
         before = at.motion
-        at, h, rates, last = attempt(at)
+        at, taken, h, rates, last = attempt(at)
 
         def save(carry):
             k, records = carry
-            there = lambda t: project(system, t, between(before, h, 1.0 - (at.t - t) / h, rates, last))[0]
+            part = 1.0 - (at.t - ts[k]) / jnp.where(h > 0, h, 1.0)
+            there = lambda t: project(system, t, between(before, h, part, rates, last))[0]
             return k + 1, keep(k, records, record(ts[k], once(there, ts[k], ts[k])))
 
-        due = lambda carry: (carry[0] < count) & (ts[carry[0]] <= at.t)
+        due = lambda carry: taken & (carry[0] < count) & (ts[carry[0]] <= at.t)
         saved, records = jax.lax.while_loop(due, save, (at.saved, records))
         return at._replace(saved=saved), records
 

@@ -10,7 +10,6 @@ import numpy as np
 from ..citations import (
     GONZALEZ_1999,
     HAIRER_LUBICH_WANNER,
-    INTEGRATOR,
     KAHAN_LI_1997,
     PLUNDER_SIMEON_2023,
     RATTLE_1983,
@@ -105,7 +104,7 @@ class Constrained(AbstractPointLevel):
     def cites(self, start):
         """The particle system, the steppers, and how it is sampled."""
         base = {
-            Stepper.PROJECTED: INTEGRATOR,
+            Stepper.PROJECTED: (),
             Stepper.RATTLE: (RATTLE_1983,),
             Stepper.ENERGY_MOMENTUM: (GONZALEZ_1999,),
         }[self.stepper]

@@ -48,14 +48,14 @@ class Tied(AbstractPopulation):
     scale: Any = None
 
     @property
-    def joins(self) -> bool:
-        """Whether stretches of few steps may be joined: times saved between steps may be any number."""
+    def explicit(self) -> bool:
+        """Whether steps are explicit and by the tolerance: times are saved between them, so that stretches of few steps may be joined."""
         return self.stepper == "projected"
 
     @property
     def stages(self) -> int:
         """Steps of a symmetric stepper in one that is counted, or right-hand sides of the explicit one."""
-        if self.stepper == "projected":
+        if self.explicit:
             return 13
         return len(STAGES[self.order]) * (3 if self.dt is None else 1)
 

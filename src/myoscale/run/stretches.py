@@ -146,7 +146,7 @@ class Run:
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
             raise self._singular(begun.population, 0.0, begun.weakest, None)
         plan = pieces(self.grid, legs)
-        joins = isinstance(begun.population, Tied) and begun.population.joins
+        joins = isinstance(begun.population, Tied) and begun.population.explicit
         longest = max(map(len, leg_times(self.grid, legs) if joins else [piece.ts for piece in plan]))
         at = _Standing(begun.state, (), self.grid[1] / 10, 0, 0)
         if resumed:

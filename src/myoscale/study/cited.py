@@ -74,7 +74,8 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
             yield from scenario.level.cites(scenario.start)
     if compressed:
         yield TREFETHEN_2019
-    if scheme is not None or scenario.level.tied(scenario.model, scenario.start) is None:
+    mover = scenario.level.tied(scenario.model, scenario.start)
+    if scheme is not None or mover is None or mover.explicit:
         yield from INTEGRATOR
 
 
