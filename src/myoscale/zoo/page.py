@@ -61,6 +61,7 @@ class Page:
     levels: tuple[AbstractLevel, ...]
     source: str
     exact: Callable[[Model, Start], LinearExact] | None = None
+    reference: AbstractLevel | None = None
     drive: AbstractDrive = Free()
     units: dict[str, str] | None = None
 
@@ -68,5 +69,6 @@ class Page:
         """The problem, with other `parameters` of `build` than the published ones."""
         model, start = self.build(**parameters)
         exact = None if self.exact is None else self.exact(model, start)
-        given = {name: getattr(self, name) for name in ("title", "t1", "levels", "drive", "name", "source", "units")}
+        names = ("title", "t1", "levels", "reference", "drive", "name", "source", "units")
+        given = {name: getattr(self, name) for name in names}
         return Problem(model=model, start=start, exact=exact, **given)

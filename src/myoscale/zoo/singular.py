@@ -63,5 +63,6 @@ PAGE = Page(
     build=singular,
     t1=20.0,
     levels=(Constrained(100), Reduced(100), Characteristics(64), MomentClosure()),
+    reference=Constrained(100),  # the others stop
     source=f"{PLUNDER_SIMEON_2023}; theory.md section 7, example 4",
 )
