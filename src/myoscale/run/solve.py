@@ -48,8 +48,8 @@ def solve(
     - `save`: how many times to save, evenly from 0 to t1, or the times themselves.
     - `tolerance`: aimed at in y and v; the integrator's local error is kept a hundred times smaller.
     - `seed`: fixes every random number.
-    - `progress`: called with a word and the fraction done, after each twentieth of the run; a resumed run's first fraction is
-        where it goes on, so time left is told from what was done since the first call.
+    - `progress`: called with a word and the fraction done, after each twentieth of the run (where `Constrained` needs few steps, after
+        twenty of them or so); a resumed run's first fraction is where it goes on, so time left is told from what was done since the first call.
     - `resume`: a folder to keep the run in while it is computed, for this run alone. A run that was killed there goes on from
         where it was last kept, to the same bits as one that was not killed (on the same machine); one that was finished is read
         back. Its `stats` count all parts together. The folder is never used for another scenario: model, start, t1, drive,
