@@ -11,6 +11,7 @@ import myoscale as ms
 from myoscale.drive import Free
 from myoscale.numerics import chebyshev
 from myoscale.numerics.small import inverse
+from myoscale.run.rungs import Rung
 from myoscale.run.stretches import Run
 from myoscale.solution import Scenario
 
@@ -58,7 +59,7 @@ def test_compressed_and_streamed_runs_agree(name):
     assert "compressed" in compressed.stats.path and compressed.stats.compression < 1e-10
     scenario = Scenario(model, ms.Reduced(n), start, 3.0, Free(), 4, 1e-8, 0)
     with jax.enable_x64(True):
-        streamed = Run(scenario, np.linspace(0, 3, 4), lambda word, fraction: None)(0)
+        streamed = Run(scenario, np.linspace(0, 3, 4), lambda word, fraction: None)(Rung())
     assert streamed.stats.path == "every bridge"
     for field in ("y", "v", "force"):
         difference = np.abs(getattr(compressed, field) - getattr(streamed, field)).max()

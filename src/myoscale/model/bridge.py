@@ -24,7 +24,7 @@ class AbstractBridge(eqx.Module):
 
     A subclass may also define as methods:
 
-    - `interaction(r)`: pair energy V(r), even, of two bridges at the same point whose extensions differ by r (nx,);
+    - `interaction(r)`: pair energy V(r), even and with a gradient at 0, of two bridges at the same point whose extensions differ by r (nx,);
     - `extension(c, q)`: ξ, the solution x of g(x, q) = c on the branch in use, where it is known in closed form;
     - `flow(x, q)`: Φ = −g_x⁻¹ g_q (nx, nq) in closed form.
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..types import Array, Float
-from .blocks import block_total
+from .blocks import block_map, block_total
 
 
 def lobatto(count: int) -> np.ndarray:
@@ -18,13 +18,24 @@ def lobatto(count: int) -> np.ndarray:
     return np.cos(np.pi * np.arange(count) / (count - 1))
 
 
-def _to_coefficients(count: int) -> np.ndarray:
+def to_coefficients(count: int) -> np.ndarray:
     """Matrix from values on the Lobatto grid to Chebyshev coefficients."""
     k = np.arange(count)
-    matrix = 2.0 / (count - 1) * np.cos(np.pi * np.outer(k, k) / (count - 1))
+    turns = np.outer(k, k) % (2 * (count - 1))  # cosines of large angles lose digits
+    matrix = 2.0 / (count - 1) * np.cos(np.pi * turns / (count - 1))
     matrix[:, [0, -1]] /= 2
     matrix[[0, -1]] /= 2
     return matrix
+
+
+def _polynomials(s: Array, count: int) -> Float[Array, "count ..."]:
+    """T_0 … T_{count−1} at s."""
+
+    def next_one(pair, _):
+        before, now = pair
+        return (now, 2 * s * now - before), before
+
+    return jax.lax.scan(next_one, (jnp.ones_like(s), s), None, length=count, unroll=8)[1]
 
 
 def grid(low: Float[Array, " n"], high: Float[Array, " n"], count: int) -> Float[Array, "K n"]:
@@ -39,13 +50,7 @@ def weights(
     """W_k of the grid, for points x inside the box, with weights w (equal if None)."""
     half = jnp.where(high > low, (high - low) / 2, 1.0)
 
-    def polynomials(s):  # T_0 … T_{count−1} at the points of a block, (count, n)
-        def next_one(pair, _):
-            before, now = pair
-            return (now, 2 * s * now - before), before
-
-        return jax.lax.scan(next_one, (jnp.ones_like(s), s), None, length=count, unroll=8)[1]
-
+    polynomials = lambda s: _polynomials(s, count)  # at the points of a block
     total_count = x.shape[0]
 
     def moments(part):
@@ -61,7 +66,7 @@ def weights(
         return tensor @ last.T
 
     total = block_total(moments, (x, w)).reshape((count,) * x.shape[1])
-    back = _to_coefficients(count).T  # weights are the transpose of interpolation
+    back = to_coefficients(count).T  # weights are the transpose of interpolation
     for axis in range(total.ndim):
         total = jnp.moveaxis(jnp.tensordot(back, total, (1, axis)), 0, axis)
     return total.ravel()
@@ -73,9 +78,50 @@ def tail(values: Float[Array, "K m"], count: int) -> Float[Array, ""]:
     table = values.reshape((count,) * dimension + (-1,))
     worst = jnp.zeros(())
     for axis in range(dimension):
-        coefficients = jnp.tensordot(_to_coefficients(count), table, (1, axis))
+        coefficients = jnp.tensordot(to_coefficients(count), table, (1, axis))
         worst = jnp.maximum(worst, jnp.max(jnp.sum(jnp.abs(coefficients[-max(count // 8, 2) :]), 0)))
     return worst
+
+
+def coefficients(values: Float[Array, " K"], dimension: int, count: int) -> Float[Array, "..."]:
+    """Chebyshev coefficients (count, …) of the interpolant of values on the grid, degrees of one axis along each."""
+    table = values.reshape((count,) * dimension)
+    for axis in range(dimension):
+        table = jnp.moveaxis(jnp.tensordot(to_coefficients(count), table, (1, axis)), 0, axis)
+    return table
+
+
+def evaluate(table: Float[Array, "..."], s: Float[np.ndarray, "M n"]) -> Float[Array, " M"]:
+    """The series with these coefficients, at fixed points of [−1, 1]^n."""
+    count = table.shape[0]
+    along = [jnp.asarray(np.polynomial.chebyshev.chebvander(s[:, i], count - 1)) for i in range(s.shape[1])]
+    result = jnp.tensordot(along[-1], table, (1, table.ndim - 1))  # (M, count, …)
+    for matrix in along[-2::-1]:
+        shape = (matrix.shape[0], *(1,) * (result.ndim - 2), count)
+        result = jnp.sum(result * matrix.reshape(shape), -1)
+    return result
+
+
+def gradients(
+    values: Float[Array, " K"], x: Float[Array, "N n"], low: Array, high: Array, count: int
+) -> Float[Array, "N n"]:
+    """Derivatives of the interpolant at points of the box."""
+    dimension, half = x.shape[1], (high - low) / 2
+    table = coefficients(values, dimension, count)
+    down = np.polynomial.chebyshev.chebder(np.eye(count))  # coefficients to those of the derivative
+    down = np.concatenate([down, np.zeros((1, count))])
+    slopes = jnp.stack(
+        [jnp.moveaxis(jnp.tensordot(down, table, (1, axis)), 0, axis) / half[axis] for axis in range(dimension)]
+    )
+
+    def at(x):
+        rest = slopes
+        for axis in reversed(range(dimension)):
+            polynomials = _polynomials((x[axis] - (high[axis] + low[axis]) / 2) / half[axis], count)
+            rest = rest @ polynomials
+        return rest
+
+    return block_map(at, x)
 
 
 def interpolate(

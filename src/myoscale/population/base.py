@@ -17,7 +17,8 @@ import jax.numpy as jnp
 
 from .. import mechanics
 from ..model.bridge import AbstractBridge
-from ..numerics.blocks import block_map, block_sum
+from ..numerics import pairs
+from ..numerics.blocks import block_sum
 from ..types import Array, Float, PyTree, Scalar
 
 
@@ -87,20 +88,24 @@ class AbstractPopulation(eqx.Module):
         return self.measure(bridge, z, q).x
 
 
-def pair_energy(bridge: AbstractBridge, measure: Measure) -> Float[Array, ""]:
-    """½ Σ_i Σ_j w_i w_j V(X_j − X_i), i = j included, without an N × N temporary."""
-    energy = bridge.interaction
-    if energy is None:
+def pair_energy(bridge: AbstractBridge, measure: Measure, modes: int = 0) -> Float[Array, ""]:
+    """½ Σ_i Σ_j w_i w_j V(X_j − X_i), i = j included; through a grid of `modes` an axis if not 0."""
+    if bridge.interaction is None:
         return jnp.zeros(())
-    return 0.5 * measure.expect(lambda x: measure.expect(lambda other: energy(other - x)))
+    return pairs.energy(bridge.interaction, measure.x, measure.w, modes)
 
 
-def pair_forces(bridge: AbstractBridge, measure: Measure) -> Float[Array, "K nx"]:
+def pair_forces(bridge: AbstractBridge, measure: Measure, modes: int = 0) -> Float[Array, "K nx"]:
     """Σ_j w_j K(X_j, X_i) for every i, K(x′, x) = −∇_x V(x′ − x)."""
     assert bridge.interaction is not None
-    gradient = jax.grad(bridge.interaction)
-    force = lambda x: measure.expect(lambda other: gradient(other - x))
-    return block_map(force, measure.x, block=64)
+    return pairs.forces(bridge.interaction, measure.x, measure.w, modes)
+
+
+def pair_error(bridge: AbstractBridge, measure: Measure, modes: int) -> Float[Array, ""]:
+    """The error bound of `pair_energy` and `pair_forces` with so many modes, relative; zero if they are exact."""
+    if bridge.interaction is None or not modes:
+        return jnp.zeros(())
+    return pairs.bound(bridge.interaction, pairs.box(measure.x)[1], modes)
 
 
 def local(

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import mechanics
 from ..model.laws import AbstractLaw
-from ..numerics import finite_volume
+from ..numerics import convolution, finite_volume
 from ..types import Array, Float, Scalar
 from .base import AbstractPopulation, Measure
 
@@ -59,6 +59,15 @@ class Density(AbstractPopulation):
     def measure(self, bridge, z, q):
         """Cell centres, with weights of fourth order."""
         return Measure(self.centres(z.low, z.high), finite_volume.midpoint_weights(z.m).ravel())
+
+    def energies(self, bridge, z, q):
+        """∫W₁dμ and ½∬V dμdμ; cells are even, so that the sum over pairs of them is a convolution."""
+        measure = self.measure(bridge, z, q)
+        elastic = measure.expect(bridge.energy)
+        if bridge.interaction is None:
+            return elastic, jnp.zeros(())
+        size = (z.high - z.low) / self.cells
+        return elastic, 0.5 * convolution.pair_sum(bridge.interaction, measure.w.reshape(z.m.shape), size)
 
     def transport(self, bridge, z, q, u):
         """Upwind fluxes relative to the moving cells, and the window's own motion."""

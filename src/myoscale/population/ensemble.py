@@ -15,7 +15,9 @@ from ..model.bridge import AbstractBridge
 from ..numerics import chebyshev
 from ..numerics.blocks import block_map, block_sum
 from ..types import Array, Float
-from .base import AbstractPopulation, Measure, pair_forces
+from .base import AbstractPopulation, Measure, pair_energy, pair_error, pair_forces
+
+_PARTNERED = 100  # labels whose sums over partners are looked at, at most
 
 
 class Labels(NamedTuple):
@@ -29,10 +31,12 @@ class Labels(NamedTuple):
 class Ensemble(AbstractPopulation):
     """Particles (`Reduced`) and characteristics (`Characteristics`) alike.
 
-    With `grid` > 0 the points are a Chebyshev grid of that many nodes an axis, whose weights sum a large ensemble (`compress`).
+    With `grid` > 0 the points are a Chebyshev grid of that many nodes an axis, whose weights sum a large ensemble (`compress`); with
+    `modes` > 0 all points are there, and their pairs are summed through a grid of that many modes an axis.
     """
 
     grid: int = eqx.field(static=True, default=0)
+    modes: int = eqx.field(static=True, default=0)
 
     def start(
         self, bridge: AbstractBridge, x: Float[Array, "N nx"], w: Float[Array, " N"], q: Float[Array, " nq"]
@@ -48,6 +52,11 @@ class Ensemble(AbstractPopulation):
         """Every point."""
         return Measure(self.positions(bridge, z, q), z.w)
 
+    def energies(self, bridge, z, q):
+        """∫W₁dμ and ½∬V dμdμ, pairs as in `local`."""
+        measure = self.measure(bridge, z, q)
+        return measure.expect(bridge.energy), pair_energy(bridge, measure, self.modes)
+
     def transport(self, bridge, z, q, u):
         """Nothing moves: positions are recomputed from labels."""
         return Labels(None, None, None)
@@ -61,25 +70,42 @@ class Ensemble(AbstractPopulation):
         return z.x
 
     def exactness(self, bridge, z, q, u):
-        """max |g(X_i, q) − c_i|, and the relative error of the sums that the grid stands for (zero without a grid)."""
+        """max |g(X_i, q) − c_i|, and the relative error of the sums that a grid stands for (zero without one)."""
         x = self.positions(bridge, z, q)
         residual = jnp.max(
             block_map(lambda point: jnp.max(jnp.abs(bridge.constraint(point[0], q) - point[1])), (x, z.c))
         )
+        measure = Measure(x, z.w)
         if not self.grid:
-            return residual, jnp.zeros(())
+            return residual, pair_error(bridge, measure, self.modes)
+        paired = bridge.interaction is not None
+        pairs = pair_forces(bridge, measure) if paired else jnp.zeros_like(x)
 
-        def summands(x):
+        def summands(x, pair):
             phi, bias = mechanics.flow_and_bias(bridge, x, q, u)
-            product, force = phi.T @ phi, phi.T @ (jax.grad(bridge.energy)(x) + bridge.mass * bias)
+            product, elastic = phi.T @ phi, jax.grad(bridge.energy)(x)
+            force = phi.T @ (elastic - pair + bridge.mass * bias)
             scale = jnp.max(jnp.abs(product)), jnp.max(jnp.abs(force)) + bridge.mass * jnp.max(jnp.abs(product))
             return (product.ravel(), force, bridge.energy(x)[None]), (*scale, jnp.abs(bridge.energy(x)))
 
-        values, scales = jax.vmap(summands)(x)
+        values, scales = jax.vmap(summands)(x, pairs)
         errors = [
             chebyshev.tail(v, self.grid) / jnp.maximum(jnp.max(s), 1e-300) for v, s in zip(values, scales, strict=True)
         ]
-        return residual, jnp.max(jnp.array(errors))
+        return residual, jnp.max(jnp.array([*errors, self._partners(bridge, x)] if paired else errors))
+
+    def _partners(self, bridge, x):
+        """The same error of the sums over partners, Σ_j w_j V(X_j − X_i) and its force, as a part of the greatest |V| and |∇V|."""
+        some = x[:: -(-x.shape[0] // _PARTNERED)]
+        both = jax.value_and_grad(bridge.interaction)
+
+        def one(a):
+            value, slope = jax.vmap(lambda b: both(b - a))(x)
+            tails = chebyshev.tail(value[:, None], self.grid), chebyshev.tail(slope, self.grid)
+            return jnp.array([*tails, jnp.max(jnp.abs(value)), jnp.max(jnp.abs(slope))])
+
+        found = jnp.max(jax.lax.map(one, some), axis=0)
+        return jnp.max(found[:2] / jnp.maximum(found[2:], 1e-300))
 
     def local(self, bridge, z, q, u):
         """M = m Σ w ΦᵀΦ and f = Σ w Φᵀ(F₁ + Σ_j w_j K − mΩ), one streaming pass (theory.md section 3)."""
@@ -94,7 +120,8 @@ class Ensemble(AbstractPopulation):
             mass, force = block_sum(place, z)
         else:
             measure = self.measure(bridge, z, q)
-            mass, force = block_sum(lambda point: terms(*point), (measure.x, measure.w, pair_forces(bridge, measure)))
+            pairs = pair_forces(bridge, measure, self.modes)
+            mass, force = block_sum(lambda point: terms(*point), (measure.x, measure.w, pairs))
         return mass, force, Labels(None, None, None)
 
 

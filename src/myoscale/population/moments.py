@@ -12,6 +12,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .. import mechanics
 from ..model.bridge import AbstractBridge
@@ -41,6 +42,17 @@ class Moments(AbstractPopulation):
         """Gauss–Hermite nodes of N(p, SSᵀ)."""
         zeta, w = hermite(self.nodes, z.p.shape[0])
         return Measure(z.p[None] + zeta @ z.s.T, jnp.asarray(w))
+
+    def energies(self, bridge, z, q):
+        """E[W₁], and ½E[V(√2 Sζ)]: the difference of two independent bridges is N(0, 2Q), and one rule does for both.
+
+        It has twice the nodes an axis, for a spread √2 times as wide and V that may be narrow; V is even, and half of them suffice.
+        """
+        elastic = self.measure(bridge, z, q).expect(bridge.energy)
+        if bridge.interaction is None:
+            return elastic, jnp.zeros(())
+        zeta, w = (a[: len(a) // 2] for a in hermite(2 * self.nodes, z.p.shape[0]))
+        return elastic, w @ jax.vmap(bridge.interaction)(np.sqrt(2.0) * zeta @ z.s.T)
 
     def transport(self, bridge: AbstractBridge, z, q, u):
         """ṗ and Ṡ."""

@@ -46,6 +46,9 @@ class Tied(AbstractPopulation):
     keep: int = eqx.field(static=True)
     dt: Any = None  # a number; of any size in one compiled program
     scale: Any = None
+    modes: int = eqx.field(
+        static=True, default=0
+    )  # an axis, of the grid through which pairs are summed; 0 for every pair
 
     @property
     def explicit(self) -> bool:
