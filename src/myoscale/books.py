@@ -15,8 +15,9 @@ class Energy:
     """The ledger of theory.md section 4, each entry (T,).
 
     `load` and `damping` are work done since t = 0 (a prescribed motion's reaction counts as load), `cycling` the net energy that
-    bridges brought by attaching, detaching and changing state. `balance` is what is left
-    unexplained: total − total(0) − load − damping − cycling, zero but for the integrator's error.
+    bridges brought by attaching, detaching and changing state, `noise` the work of noise, ∫ẏᵀΣ dB + ½∫tr(M_eff⁻¹ΣΣᵀ) dt (a thermostat's friction
+    counts as damping). `balance` is what is left
+    unexplained: total − total(0) − load − damping − cycling − noise, zero but for the integrator's error.
     """
 
     kinetic_tissue: Array
@@ -27,6 +28,7 @@ class Energy:
     load: Array
     damping: Array
     cycling: Array
+    noise: Array
 
     @property
     def total(self) -> Array:
@@ -36,7 +38,7 @@ class Energy:
     @property
     def balance(self) -> Array:
         """What the ledger leaves unexplained."""
-        work = self.load + self.damping + self.cycling
+        work = self.load + self.damping + self.cycling + self.noise
         return self.total - self.total[0] - (work - work[0])
 
     @property
@@ -107,3 +109,5 @@ class Stats:
     memory: int  # bytes: arguments, results and temporaries of the compiled program
     compression: float  # relative error bound of compressed sums; 0 where none were used
     moved: float = 0.0  # how far velocities that the start gives were moved to be consistent, as a part of the greatest
+    pieces: int = 0  # that the path of noise was resolved in
+    unresolved: float = 0.0  # what y and ẏ changed by when these were halved the last time, relative to 1 + |y| and 1 + |ẏ|; 0 where they were given

@@ -3,7 +3,7 @@
 The words and the unit are shown in templates and pages and checked in scenario files; nothing is computed with them. A field
 without them works too. Units are products and powers of length, force, time, mass and energy, "force/length" for instance;
 a signal's values take the unit of what they drive, written "driven". What belongs to the tissue's coordinates y, which
-need not be lengths, is a "coordinate", "coordinate/time" or "energy/coordinate".
+need not be lengths, is a "coordinate", "coordinate/time", "energy/coordinate" and so on.
 """
 
 import re
@@ -27,7 +27,13 @@ def parameter(doc: str, unit: str = "", *, key: str = "", **options: Any) -> Any
 _DERIVED = {"mass": "force*time**2/length", "energy": "force*length"}
 
 
-_COORDINATE = {"coordinate": "length", "coordinate/time": "length/time", "energy/coordinate": "force"}
+_COORDINATE = {
+    "coordinate": "length",
+    "coordinate/time": "length/time",
+    "energy/coordinate": "force",
+    "energy*time**0.5/coordinate": "force*time**0.5",
+    "energy*time/coordinate**2": "force*time/length",
+}
 
 
 def resolved(unit: str, are_lengths: bool) -> str:
@@ -48,4 +54,4 @@ def spelled(unit: str, units: Mapping[str, str] | None) -> str:
         unit = expanded(unit)
         for word in ("length", "force", "time"):
             unit = re.sub(rf"\b{word}\b", units[word], unit)
-    return unit.replace("**2", "²").replace("**3", "³").replace("*", "·")
+    return unit.replace("**2", "²").replace("**3", "³").replace("**0.5", "^½").replace("*", "·")

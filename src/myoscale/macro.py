@@ -5,7 +5,7 @@
 with M, f and ż of each point from its population. Nothing here knows how a population is represented.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -26,6 +26,7 @@ class Motion(NamedTuple):
     z: PyTree
     load: Float[Array, ""]
     damping: Float[Array, ""]
+    noise: Any = None  # work done by noise, where there is any
 
 
 class Balance(NamedTuple):
@@ -63,14 +64,17 @@ def balance(
     y: Array,
     v: Array,
     z: PyTree,
+    push: Array | None = None,
 ) -> Balance:
-    """ÿ and ż at one instant."""
+    """ÿ and ż at one instant; `push` is a further force on the tissue, (ny,)."""
     tissue = model.tissue
     q, u, bias = kinematics(model, y, v)
     mass, force, rate = over_points(model, population.local, z, q, u)
     total = jnp.asarray(tissue.mass_matrix) + tissue.assemble(y, mass)
     free = force - jnp.einsum("pij,pj->pi", mass, bias)
     right = tissue.pull(y, free) - jax.grad(tissue.energy)(y) - damping_matrix(model) @ v + at(drive.load, t, y.size)
+    if push is not None:
+        right = right + push
     if isinstance(drive, Length):
         held = drive.indices(y.size)
         acceleration = constrained(total, right, held, rates(drive.y, t, len(held))[2])
@@ -110,23 +114,32 @@ def mass_matrix(model: Model, population: AbstractPopulation, y: Array, z: PyTre
 
 
 def damping_matrix(model: Model) -> Float[Array, "ny ny"]:
-    """D, zeros where the tissue declares none."""
+    """D, zeros where the tissue declares none, and the friction of a thermostat."""
     ny, damping = model.tissue.ny, model.tissue.damping
-    return jnp.zeros((ny, ny)) if damping is None else jnp.reshape(jnp.asarray(damping), (ny, ny))
+    damping = jnp.zeros((ny, ny)) if damping is None else jnp.reshape(jnp.asarray(damping), (ny, ny))
+    drag = None if model.noise is None else model.noise.drag(ny)
+    return damping if drag is None else damping + drag
 
 
 def vector_field(
-    model: Model, population: AbstractPopulation, drive: AbstractDrive, t: Array, motion: Motion, z: PyTree
+    model: Model,
+    population: AbstractPopulation,
+    drive: AbstractDrive,
+    t: Array,
+    motion: Motion,
+    z: PyTree,
+    push: Array | None = None,
 ) -> Motion:
-    """d(motion)/dt; `z` holds the populations whole, moving parts included."""
+    """d(motion)/dt; `z` holds the populations whole, moving parts included, `push` (ny,) is the force of noise on the tissue."""
     y, v = prescribe(drive, t, motion.y, motion.v)
     if isinstance(drive, QuasiStatic):
         v, rate = quasi_static_rate(model, population, drive, t, y, z)
         acceleration, reaction = jnp.zeros_like(v), jnp.zeros_like(v)
     else:
-        acceleration, rate, _, reaction = balance(model, population, drive, t, y, v, z)
+        acceleration, rate, _, reaction = balance(model, population, drive, t, y, v, z, push)
     load = v @ (at(drive.load, t, y.size) + reaction)
-    return Motion(v, acceleration, rate, load, -v @ damping_matrix(model) @ v)
+    noise = None if push is None else v @ push
+    return Motion(v, acceleration, rate, load, -v @ damping_matrix(model) @ v, noise)
 
 
 def static_force(model: Model, population: AbstractPopulation, y: Array, z: PyTree, v: Array | None = None) -> Array:

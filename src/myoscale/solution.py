@@ -414,6 +414,7 @@ def from_dataset(data: xr.Dataset, scenario: Scenario) -> Solution:
         names = [f.name for f in dataclasses.fields(Cycling) if f"cycling_{f.name}" in values]
         cycling = Cycling(values["time"], **{name: values[f"cycling_{name}"] for name in names})
     same = ("y", "v", "force", "reaction", "residual", "singular_value", "path", "origin")
+    values.setdefault("energy_noise", 0.0 * values["energy_load"])  # files from before there was noise have none
     energy = Energy(**{f.name: values[f"energy_{f.name}"] for f in dataclasses.fields(Energy)})
     return Solution(
         scenario=scenario,

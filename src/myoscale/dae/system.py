@@ -52,6 +52,7 @@ class System(NamedTuple):
     w: Float[Array, "P N"]
     scale: Float[Array, ""]
     differentiable: bool = False  # in reverse mode, which cannot pass through loops of unknown length
+    modes: int = 0  # of the grid through which pairs are summed; 0 for every pair
 
 
 class Tangent(NamedTuple):
@@ -111,7 +112,7 @@ def forces(system: System, x: Array) -> Float[Array, "P N nx"]:
                 jax.vmap(jax.grad(one))(part) for one, part in zip(states, jnp.split(x[:, 0], len(states)), strict=True)
             ]
             elastic = -jnp.concatenate(each)[:, None]
-        return elastic if bridge.interaction is None else elastic + pair_forces(bridge, Measure(x, w))
+        return elastic if bridge.interaction is None else elastic + pair_forces(bridge, Measure(x, w), system.modes)
 
     return macro.over_points(system.model, point, x, system.w)
 
@@ -324,7 +325,9 @@ def energies(system: System, motion: macro.Motion) -> macro.Ledger:
         return 0.5 * jnp.sum(v**2, axis=-1), elastic
 
     kinetic, elastic = once(bridges, motion.load, motion.z.x, motion.z.v)
-    pair = macro.over_points(model, lambda bridge, x, w: pair_energy(bridge, Measure(x, w)), motion.z.x, w)
+    pair = macro.over_points(
+        model, lambda bridge, x, w: pair_energy(bridge, Measure(x, w), system.modes), motion.z.x, w
+    )
     sum_of = lambda each: jnp.einsum("pn,pn->p", w, each)
     return macro.Ledger(
         kinetic_tissue=0.5 * motion.v @ jnp.asarray(model.tissue.mass_matrix) @ motion.v,

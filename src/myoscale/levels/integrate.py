@@ -19,14 +19,15 @@ from ..numerics import small
 from ..numerics.blocks import block_map
 from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
+from .noise import push
 
 SINGULAR = 1e-4  # g_x is singular below this fraction of the greatest singular value at the start
 MAX_STEPS = 200_000  # in one stretch
 _EQUILIBRIUM = 1e-10  # tolerance of equilibria that are sought, at least
-_LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
+LOCAL = 2e-3  # local error allowed, as a fraction of the tolerance asked of the solution
 
 
-_RESULTS: Any = diffrax.RESULTS
+RESULTS: Any = diffrax.RESULTS
 
 
 class Problem(NamedTuple):
@@ -41,6 +42,7 @@ class Problem(NamedTuple):
     key: Any = None  # of the random numbers of cycling heads
     mover: Any = None  # how cycling bridges are moved that carry multipliers, a `Tied`
     substeps: int = 0  # between two recorded times, where their number is known beforehand
+    noise: Any = None  # a `Source`; while one of its pieces lasts, the `Piece`
 
 
 class State(NamedTuple):
@@ -68,6 +70,7 @@ class Record(NamedTuple):
     singular_value: Array  # the smallest of g_x
     compression: Array  # error of the labels that stand for many particles, relative
     cycling: Any = None  # the tally of cycling bridges
+    noise: Any = None  # work done by noise
 
 
 class Weakest(NamedTuple):
@@ -194,7 +197,7 @@ class Tracked(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
         inner, memory = solver_state
         still = eqx.combine(memory, still)
         motion, error, dense, inner, result = self.solver.step(terms, t0, t1, y0, (problem, still), inner, made_jump)
-        z, kept = problem.population.admissible(motion.z, problem.tolerance * _LOCAL)
+        z, kept = problem.population.admissible(motion.z, problem.tolerance * LOCAL)
         motion = motion._replace(z=z)
         y, _ = macro.prescribe(problem.drive, jnp.asarray(t1), motion.y, motion.v)
         whole = eqx.combine(z, still)
@@ -202,7 +205,7 @@ class Tracked(diffrax.AbstractAdaptiveSolver, diffrax.AbstractWrappedSolver):
         margin = weakest(problem, y, eqx.combine(memory, whole)).singular_value
         lost = ~kept | ~_finite(memory) | (margin < 0)
         error = jax.tree.map(lambda e: jnp.where(lost, jnp.inf, e), error)  # rejects the step
-        result = _RESULTS.where(margin < problem.floor, _RESULTS.singular, result)
+        result = RESULTS.where(margin < problem.floor, RESULTS.singular, result)
         return motion, error, dense, (inner, memory), result
 
     def func(self, terms, t0, y0, args):
@@ -218,14 +221,17 @@ def field(t, motion, args):
     """diffrax's view of `macro.vector_field`."""
     problem, still = args
     z = eqx.combine(motion.z, still)
-    return macro.vector_field(problem.model, problem.population, problem.drive, t, motion, z)
+    if problem.noise is None:
+        return macro.vector_field(problem.model, problem.population, problem.drive, t, motion, z)
+    force = push(problem.noise, t)
+    return macro.vector_field(problem.model, problem.population, problem.drive, t, motion, z, force)
 
 
 def stretch(
     problem: Problem, state: State, ts: Float[Array, " L"], dt0: Float[Array, ""], max_steps: int = MAX_STEPS
 ) -> Outcome:
     """Integrate from `state` to the last of the times `ts`, recording at each."""
-    local = jnp.maximum(_LOCAL * problem.tolerance, 1e-14)
+    local = jnp.maximum(LOCAL * problem.tolerance, 1e-14)
     solution: Any = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         Tracked(diffrax.Dopri8()),
@@ -251,8 +257,8 @@ def stretch(
         state=State(time, motion, still),
         record=observe(problem, state, ts, saved),
         weakest=weakest(problem, y, whole),
-        singular=solution.result == _RESULTS.singular,
-        finished=solution.result == _RESULTS.successful,
+        singular=solution.result == RESULTS.singular,
+        finished=solution.result == RESULTS.successful,
         steps=jnp.asarray(solution.stats["num_steps"]),
     )
 
@@ -286,7 +292,20 @@ def record(problem: Problem, t: Array, motion: Motion, still: PyTree) -> Record:
     energies = macro.ledger(model, population, drive, y, v, z)
     residual, compression = _exactness(problem, y, v, z)
     value = weakest(problem, y, z).singular_value
-    return Record(y, v, motion.z, motion.load, motion.damping, energies, force, reaction, residual, value, compression)
+    return Record(
+        y,
+        v,
+        motion.z,
+        motion.load,
+        motion.damping,
+        energies,
+        force,
+        reaction,
+        residual,
+        value,
+        compression,
+        noise=motion.noise,
+    )
 
 
 def _exactness(problem, y, v, z):

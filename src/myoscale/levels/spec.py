@@ -52,6 +52,23 @@ def parse_level(spec: str) -> AbstractLevel:
     return kind(**values)
 
 
+def parse_range(spec: str) -> tuple[AbstractLevel, tuple[int, ...]]:
+    """A level and its sizes from a text with a range in the place of one: `reduced:16..1024` doubles from 16 to 1024.
+
+    **Raises:** `InputError` where there is no such range, or as `parse_level`.
+    """
+    found = re.fullmatch(r"(\s*\w+\s*):\s*(\d+)\s*\.\.\s*(\d+)\s*(,.*)?", spec)
+    if found is None or not 0 < int(found[2]) < int(found[3]):
+        raise InputError(
+            f"Expected a level with a range of sizes, reduced:16..1024 for instance, which doubles from 16 to 1024. Received '{spec}'."
+        )
+    first, last = int(found[2]), int(found[3])
+    sizes = [first]
+    while 2 * sizes[-1] <= last:
+        sizes.append(2 * sizes[-1])
+    return parse_level(f"{found[1]}:{first}{found[4] or ''}"), tuple(sizes)
+
+
 def parse_levels(specs: list[str]) -> list[AbstractLevel]:
     """Every level in texts that may hold several, separated by spaces or semicolons.
 

@@ -21,6 +21,7 @@ from ..numerics import small
 from ..population import AbstractCyclingPopulation
 from ..types import Array, Float, PyTree
 from .integrate import Outcome, Problem, Record, State, field, refresh, weakest
+from .noise import piece
 
 _LOCAL = 1e-2  # local error allowed to mechanics, as a fraction of the tolerance asked of the solution
 _NEWTON = 12  # iterations for an equilibrium
@@ -120,6 +121,7 @@ def _record(problem: Problem, state: State) -> Record:
         singular_value=weakest(problem, y, z).singular_value,
         compression=jnp.zeros(()),
         cycling=state.tally,
+        noise=motion.noise,
     )
 
 
@@ -189,6 +191,10 @@ def settled(problem: Problem, t: Array, y: Array, z: PyTree) -> Array:
 def _integrated(problem: Problem, state: State, h: Array) -> Motion:
     local = jnp.maximum(_LOCAL * problem.tolerance, 1e-13)
     y, v = macro.prescribe(problem.drive, state.t, state.motion.y, state.motion.v)
+    if problem.noise is not None:
+        model, population, drive, source = problem.model, problem.population, problem.drive, problem.noise
+        noise = piece(model, population, drive, source, state.t, h, state.motion, state.still)
+        problem = problem._replace(noise=noise)
     solution: Any = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         diffrax.Dopri8(),

@@ -3,6 +3,7 @@
 The counterpart of `integrate`, for `Constrained` at every rank and for the mean field of constraints of lower rank.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,8 @@ from ..drive import AbstractDrive
 from ..errors import InputError
 from ..macro import Motion
 from ..model import Model, Start
-from ..population import Tied
+from ..population import Measure, Tied
+from ..population.base import pair_error
 from ..population.tied import Tracks
 from ..types import Array, Float
 from .base import AbstractLevel
@@ -66,7 +68,7 @@ def begin(
     placed = dae.place(system, macro.Motion(y, v, dae.Bridges(x, velocity), zero, zero))
     motion = _carried(dae.project(system, placed))
     moved = size(motion.z.v - velocity) / jnp.maximum(size(motion.z.v), size(velocity) + 1e-300)
-    population = Tied(population.stepper, population.order, population.keep, population.dt, scale)
+    population = dataclasses.replace(population, scale=scale)
     state, values = State(zero, motion, Labels(c, w), step=zero), dae.singular_values(A)
     return Begun(population, state, _weakest(values, x), size(values), moved)
 
@@ -98,7 +100,9 @@ def _carried(motion: Motion) -> Motion:
 
 def _system(problem: Problem, state: State) -> dae.System:
     population: Any = problem.population
-    return dae.System(problem.model, problem.drive, *state.still, population.scale, problem.substeps > 0)
+    return dae.System(
+        problem.model, problem.drive, *state.still, population.scale, problem.substeps > 0, population.modes
+    )
 
 
 def _scheme(problem: Problem) -> dae.Scheme:
@@ -172,6 +176,7 @@ def _record(problem: Problem, system: dae.System, t: Array, motion: Motion) -> R
     population: Any = problem.population
     index = population.followed(motion.z.x.shape[1])
     y, v = macro.prescribe(problem.drive, t, motion.y, motion.v)
+    paired = lambda bridge, x, w: pair_error(bridge, Measure(x, w), population.modes)
     return Record(
         y=y,
         v=v,
@@ -189,7 +194,7 @@ def _record(problem: Problem, system: dae.System, t: Array, motion: Motion) -> R
         reaction=now.reaction,
         residual=now.position,
         singular_value=jnp.min(now.singular_value),
-        compression=jnp.zeros(()),
+        compression=jnp.max(macro.over_points(problem.model, paired, motion.z.x, system.w)),
     )
 
 

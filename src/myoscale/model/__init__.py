@@ -14,6 +14,7 @@ from .cycling import (
     transitions,
 )
 from .laws import AbstractLaw, Mixture, MultivariateNormal, Normal, Tabulated, Uniform
+from .noise import AbstractNoise, Noise, Thermostat
 from .scenario import Model, Start
 from .tissue import AbstractTissue
 
@@ -21,6 +22,7 @@ __all__ = [
     "AbstractBridge",
     "AbstractCycling",
     "AbstractLaw",
+    "AbstractNoise",
     "AbstractTissue",
     "Availability",
     "Duke1999",
@@ -29,10 +31,12 @@ __all__ = [
     "Model",
     "Momentum",
     "MultivariateNormal",
+    "Noise",
     "Normal",
     "Stacked",
     "Start",
     "Tabulated",
+    "Thermostat",
     "Uniform",
     "Zahalak1981",
     "generator_of",

@@ -12,6 +12,7 @@ from .bridge import AbstractBridge, Stacked
 from .cycling import scheme_of
 from .cycling.checks import check_cycling
 from .laws import AbstractLaw
+from .noise import AbstractNoise, check_noise
 from .scenario import Model, Start
 from .tissue import AbstractTissue
 
@@ -30,6 +31,8 @@ def check_model(model: Any, start: Any) -> None:
     _kind(model, Model, "the model")
     _kind(model.tissue, AbstractTissue, "Model.tissue")
     _kind(model.bridge, AbstractBridge | Stacked, "Model.bridge")
+    if model.noise is not None:
+        _kind(model.noise, AbstractNoise, "Model.noise")
     _kind(start, Start, "the start")
     cycles = scheme_of(model.bridge) is not None  # before its numbers are looked at
     _numbers(model, type(model).__name__)
@@ -37,6 +40,8 @@ def check_model(model: Any, start: Any) -> None:
     if is_traced((model, start)):
         return
     ny = _tissue(model.tissue)
+    if model.noise is not None:
+        check_noise(model.noise, ny)
     y, v = _vector(start.y, ny, "Start.y"), _vector(start.v, ny, "Start.v")
     del v
     points = np.shape(jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)))[0]
@@ -192,12 +197,52 @@ def _bridge(model, start, y, points):
     if scheme_of(bridge) is not None:
         check_cycling(bridge, start, lambda x: _flow(bridge, x, q))
     if bridge.interaction is not None:
-        r = jnp.asarray(np.linspace(0.3, 1.1, nx))
-        there, back = bridge.interaction(r), bridge.interaction(-r)
-        if jnp.shape(there) != () or not np.isclose(there, back, rtol=1e-9, atol=1e-12):
-            raise InputError(
-                f"Expected {name}.interaction(r) to return a number and to be even, V(r) = V(−r). Received V = {there} and {back} at r = ±{np.asarray(r)}."
-            )
+        _interaction(bridge, start)
+
+
+def _interaction(bridge, start):
+    """V is a number, even, and smooth enough at 0, where a bridge meets itself, for a force; at differences that may be met."""
+    name, nx = type(bridge).__name__, start.nx
+    shape = _shape(name, bridge.interaction, jnp.zeros(nx))
+    if shape != ():
+        raise InputError(
+            f"Expected {name}.interaction(r) to return a number. Received shape {shape}: r is a vector, say r @ r for its square."
+        )
+    both = jax.vmap(jax.value_and_grad(bridge.interaction))
+    value, slope = both(jnp.zeros((1, nx)))
+    if not (np.isfinite(value).all() and np.isfinite(slope).all()):
+        raise InputError(
+            f"Expected {name}.interaction(r) to be smooth at r = 0, since sums are over all pairs, i = j included. Received V = {float(value[0]):g} "
+            f"and ∇V = {np.asarray(slope[0])} there: write jnp.sqrt(r @ r + ε**2) for a length."
+        )
+    r = _differences(start, nx)
+    (there, slope), (back, _) = both(r), both(-r)
+    there, back, slope = map(np.asarray, (there, back, slope))
+    if (broken := np.isnan(there) | np.isnan(slope).any(1)).any():
+        raise InputError(
+            f"Expected numbers from {name}.interaction(r) and its gradient. Received NaN at r = {np.asarray(r)[broken][0]}."
+        )
+    # Beside the greatest V met: a constant in V has no meaning, and leaves rounding in each difference.
+    size = np.max(np.abs(np.append(there[np.isfinite(there)], value)))
+    uneven = ~np.isclose(there, back, rtol=1e-9, atol=1e-12 * size)
+    if uneven.any():
+        first = int(np.argmax(uneven))
+        raise InputError(
+            f"Expected {name}.interaction(r) to be even, V(r) = V(−r). Received V = {there[first]} and {back[first]} at r = ±{np.asarray(r[first])}."
+        )
+
+
+def _differences(start, nx):
+    """Differences of extensions along the axes and across them, from a thousandth of the start's spread to all of it."""
+    if isinstance(start.x, AbstractLaw):
+        low, high = start.x.window(5.0)
+    else:
+        x = np.asarray(start.x, float).reshape(-1, nx) if start.x is not None else np.array([[0.0] * nx, [1.0] * nx])
+        low, high = x.min(0), x.max(0)
+    reach = np.asarray(high - low, float)
+    reach = np.where(reach > 0, reach, reach.max() or 1.0)
+    directions = np.concatenate([np.eye(nx), np.random.default_rng(0).uniform(-1, 1, (8, nx))])
+    return jnp.asarray((np.geomspace(1e-3, 1.0, 13)[:, None, None] * directions * reach).reshape(-1, nx))
 
 
 def _velocities(start, points, rows):

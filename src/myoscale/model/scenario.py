@@ -8,14 +8,16 @@ from ..fields import parameter
 from ..types import Array, Float, Scalar
 from .bridge import AbstractBridge, Stacked
 from .laws import AbstractLaw
+from .noise import AbstractNoise
 from .tissue import AbstractTissue
 
 
 class Model(eqx.Module):
-    """A tissue and the bridges in it (theory.md section 1)."""
+    """A tissue and the bridges in it (theory.md section 1), and the noise that shakes them, if any (section 10)."""
 
     tissue: AbstractTissue
     bridge: AbstractBridge | Stacked
+    noise: AbstractNoise | None = None
 
     def one_way(self) -> "Model":
         """The classical model in which tissue moves bridges but does not feel their inertia: m = 0."""

@@ -28,6 +28,7 @@ from ..types import Array, ArrayLike, PyTree, concrete, float64, is_traced
 from .begin import Begun
 from .check import check
 from .programs import Costs, compiled
+from .resolve import given, resolved
 from .stretches import Progress, assemble, at_saved, recorded_times
 from .whole import steps_between, whole
 
@@ -88,7 +89,7 @@ def batch(
 
     **Arguments:** as of `solve`; `model`, `start`, `drive` and `seed` may each be a list with an entry for each run. What the entries of a list are made of
     must agree (classes, sizes, settings such as availability, the durations of a protocol's steps); numbers may differ. Of one `seed`, run i gets seed + i.
-    Cycling bridges take steps short enough for the fastest rate of all runs.
+    Cycling bridges take steps short enough for the fastest rate of all runs; the first hundred runs decide how finely the path of noise is resolved.
 
     **Returns:** a `Batch`, a sequence of solutions.
 
@@ -132,11 +133,19 @@ def _computed(scenarios, times, mapped, common, progress) -> Batch:
     size, word = min(_CHUNK, count), f"{level.label}: {count} runs"
     progress(f"{word}: compiling", 0.0)
     program, parts = compiled(_chunk, costs), []
+
+    def chunk(begin, pieces):
+        rows = np.minimum(np.arange(begin, begin + size), count - 1)
+        some = jax.tree.map(lambda a: jnp.asarray(a[rows]), (mapped, keys))
+        return concrete(program(*some, pieces if pieces is None else jnp.asarray(pieces), tree_arrays(common), fixed))
+
     try:
+        pieces, change = None, 0.0
+        if first.model.noise is not None and (pieces := given(first, grid)) is None:
+            motion = lambda part: (part[1].y, part[1].v)  # the first runs decide for all
+            _, pieces, change = resolved(float(first.tolerance), len(grid) - 1, lambda n: chunk(0, n), motion, 1)
         for begin in range(0, count, size):
-            rows = np.minimum(np.arange(begin, begin + size), count - 1)
-            some = jax.tree.map(lambda a, rows=rows: jnp.asarray(a[rows]), (mapped, keys))
-            part = concrete(program(*some, tree_arrays(common), fixed))
+            part = chunk(begin, pieces)
             if begin == 0:
                 need_memory(level, count / size * sum(a.size for a in jax.tree.leaves(part)))
             parts.append(jax.tree.map(lambda a, n=min(size, count - begin): a[:n], part))
@@ -145,10 +154,12 @@ def _computed(scenarios, times, mapped, common, progress) -> Batch:
         done = _gathered(scenarios, times, grid, steps, parts, costs) if parts else None
         message = f"Interrupted after {len(done or ())} of {count} runs; their results are kept."
         raise InterruptedRun(message, done) from interrupt
-    return _gathered(scenarios, times, grid, steps, parts, costs)
+    return _gathered(
+        scenarios, times, grid, steps, parts, costs, pieces=(pieces or 0) * (len(grid) - 1), unresolved=change
+    )
 
 
-def _gathered(scenarios, times, grid, steps: int, parts: list, costs: Costs) -> Batch:
+def _gathered(scenarios, times, grid, steps: int, parts: list, costs: Costs, **noise: Any) -> Batch:
     """The runs that have been computed."""
     begun, record = jax.tree.map(lambda *parts: np.concatenate(parts), *parts)
     count = len(record.y)
@@ -160,6 +171,7 @@ def _gathered(scenarios, times, grid, steps: int, parts: list, costs: Costs) -> 
         compile=costs.compile,
         memory=costs.memory,
         compression=0.0,
+        **noise,
     )
     return Batch(scenarios[:count], times, grid, begun, record, stats)
 
@@ -174,14 +186,14 @@ def _fastest(mapped: PyTree, common: PyTree, count: int) -> Array:
     return jax.vmap(lambda some, _: fastest(eqx.combine(some, common)))(mapped, jnp.zeros(count))
 
 
-def _chunk(mapped: PyTree, keys: Array, common: PyTree, fixed: tuple) -> tuple[Begun, Record]:
+def _chunk(mapped: PyTree, keys: Array, pieces: Array | None, common: PyTree, fixed: tuple) -> tuple[Begun, Record]:
     """Runs side by side."""
     level, t1, tolerance, seed, steps, grid = fixed
 
     def one(mapped, key):
         model, start, drive = eqx.combine(mapped, common)
         scenario = Scenario(model, level, start, t1, drive, np.asarray(grid), tolerance, seed)
-        return whole(scenario, np.asarray(grid), key, steps)
+        return whole(scenario, np.asarray(grid), key, steps, pieces)
 
     return jax.vmap(one)(mapped, keys)
 

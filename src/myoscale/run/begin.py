@@ -1,5 +1,7 @@
 """A run before its first step: populations, state, and how far every constraint is from losing rank."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,11 +31,18 @@ class Begun(eqx.Module):
 
 
 def begin(
-    model: Model, level: AbstractLevel, start: Start, drive: AbstractDrive, key: Array, seed: int, grid: int
+    model: Model,
+    level: AbstractLevel,
+    start: Start,
+    drive: AbstractDrive,
+    key: Array,
+    seed: int,
+    grid: int,
+    modes: int = 0,
 ) -> Begun:
-    """Build populations and state at t = 0."""
+    """Build populations and state at t = 0; bridges through `grid` labels an axis, or their pairs through `modes` an axis, if not 0."""
     if scheme_of(model.bridge) is None and (mover := level.tied(model, start)) is not None:
-        return _tied(model, level, mover, start, drive, key, seed)
+        return _tied(model, level, dataclasses.replace(mover, modes=modes), start, drive, key, seed)
     ny = model.tissue.ny
     vector = lambda value: jnp.broadcast_to(jnp.asarray(value, float), (ny,))
     y, v = macro.prescribe(drive, jnp.zeros(()), vector(start.y), vector(start.v))
@@ -49,10 +58,12 @@ def begin(
         z = macro.over_points(model, population.start, points, weights, q)
     else:
         population, z = level.begin(model, start, q, key, seed)
+        if modes:
+            population = Ensemble(modes=modes)
     margin = rank_margin(model, population, y, z)
     weak = weakest(Problem(model, population, drive, zero := jnp.zeros(()), *margin), y, z)
     moving, still = split(model, population, y, z)
-    state = State(zero, Motion(y, v, moving, zero, zero), still)
+    state = State(zero, Motion(y, v, moving, zero, zero, None if model.noise is None else zero), still)
     if isinstance(population, AbstractCyclingPopulation):
         state = state._replace(tally=no_tally(model, population, still), step=jnp.zeros((), int))
     if isinstance(drive, QuasiStatic) and model.tissue.damping is None:

@@ -49,6 +49,7 @@ def check(scenario: Scenario) -> np.ndarray:
     if not is_traced((scenario.model, drive)):
         _check_drive(drive, scenario.model, float(t1))
         _check_inertia(scenario)
+        _check_noise(scenario)
     return _times(scenario.save, float(t1))
 
 
@@ -66,6 +67,22 @@ def _check_inertia(scenario: Scenario) -> None:
     if any(isinstance(drive, Length) for drive in drives) and tied.stepper == Stepper.ENERGY_MOMENTUM:
         raise InputError(
             f"{level.label} conserves the energy, which a prescribed motion changes. Received a prescribed motion: use the stepper 'rattle'."
+        )
+
+
+def _check_noise(scenario: Scenario) -> None:
+    """Noise shakes what has inertia, at levels that eliminate multipliers."""
+    level, model = scenario.level, scenario.model
+    if model.noise is None:
+        return
+    if level.tied(model, scenario.start) is not None:
+        raise InputError(
+            f"{level.label} moves bridges with multipliers, which noise does not reach. Received Model.noise: use Reduced, on constraints of full rank."
+        )
+    drives = [leg.drive(np.zeros(model.tissue.ny)) for leg in legs(scenario.drive, float(scenario.t1))]
+    if any(isinstance(drive, QuasiStatic) for drive in drives):
+        raise InputError(
+            "Noise expected a drive with inertia, Free or Length: without it the work of noise has no bound. Received QuasiStatic: use Free, with damping."
         )
 
 

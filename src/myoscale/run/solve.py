@@ -1,5 +1,6 @@
 """`solve(model, level, start, t1=…)`: which way a run takes, and where it is kept."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,16 +11,17 @@ from .. import checkpoint
 from ..books import Stats
 from ..drive import AbstractDrive, Free
 from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
-from ..levels import AbstractLevel, Reduced
-from ..model import AbstractLaw, Model, Stacked, Start, scheme_of
+from ..levels import AbstractLevel
+from ..model import Model, Start
 from ..protocol import legs
 from ..solution import Scenario, Solution
 from ..types import ArrayLike, float64, is_traced
 from .check import check
+from .resolve import given, resolved
+from .rungs import Rung, rungs
 from .stretches import Progress, Run, assemble, grid_of
 from .whole import steps_between, whole
 
-_GRIDS = {1: (64, 256), 2: (24,), 3: (14,)}  # Chebyshev nodes an axis for compressed ensembles, by nx
 _COMPRESSION = 1e-2  # error allowed in a compressed sum, as a fraction of the tolerance
 
 
@@ -46,7 +48,8 @@ def solve(
     - `t1`: the end, > 0.
     - `drive`: `Free(load)`, `Length(y)`, `QuasiStatic(load)`, or a `Protocol` of steps.
     - `save`: how many times to save, evenly from 0 to t1, or the times themselves.
-    - `tolerance`: aimed at in y and v; the integrator's local error is kept a hundred times smaller.
+    - `tolerance`: aimed at in y and v; the integrator's local error is kept a hundred times smaller. Under noise the pieces that its path is
+        resolved in are halved until y and v change by less (relative to 1 + |y|, 1 + |v|), unless the noise says how long they are (`dt`).
     - `seed`: fixes every random number.
     - `progress`: called with a word and the fraction done, after each twentieth of the run (where `Constrained` needs few steps, after
         twenty of them or so); a resumed run's first fraction is where it goes on, so time left is told from what was done since the first call.
@@ -93,29 +96,39 @@ def solve(
 
 
 def _run(scenario: Scenario, run: Run) -> Solution:
-    """Compressed sums where they are good enough, or else every bridge."""
-    grids = (*compressible(scenario), 0)
-    first = 0 if run.resumed is None else grids.index(run.resumed.numbers["grid"])
-    for grid in grids[first:-1]:
+    """As it is, or under noise in as many pieces as it takes."""
+    if scenario.model.noise is None:
+        return _summed(scenario, run, 0)
+    if (pieces := given(scenario, run.grid)) is not None:
+        return _summed(scenario, run, pieces)
+    found = run.resumed.numbers["pieces"] if run.resumed else 1
+    motion = lambda solution: (solution.y, solution.v)
+    once = lambda pieces: _summed(scenario, run, pieces)
+    solution, _, change = resolved(float(scenario.tolerance), len(run.grid) - 1, once, motion, found)
+    return dataclasses.replace(solution, stats=dataclasses.replace(solution.stats, unresolved=change))
+
+
+def _summed(scenario: Scenario, run: Run, pieces: int) -> Solution:
+    """Compressed sums where they are good enough, or else every bridge and every pair."""
+    run.pieces = pieces
+    allowed = _COMPRESSION * float(scenario.tolerance)
+    good = lambda solution: solution is not None and solution.stats.compression <= allowed
+    reached = run.reached
+    for rung in rungs(scenario, allowed):
+        if reached not in (None, rung):
+            continue
+        reached = None
         try:
-            solution = run(grid)
+            solution = run(rung)
         except (InterruptedRun, NotKeptError):
             raise
-        except StoppedError:
-            continue  # labels cannot say which bridge it was
-        if solution.stats.compression <= _COMPRESSION * scenario.tolerance:
+        except StoppedError as error:
+            if rung.grid or not good(error.solution):
+                continue  # labels cannot say which bridge it was
+            raise
+        if good(solution):
             return solution
-    return run(0)
-
-
-def compressible(scenario: Scenario) -> tuple[int, ...]:
-    """Label grids worth trying before summing over every particle."""
-    level, start, bridge = scenario.level, scenario.start, scenario.model.bridge
-    interaction = bridge.each.interaction if isinstance(bridge, Stacked) else bridge.interaction
-    if not isinstance(level, Reduced) or interaction is not None or scheme_of(bridge) is not None:
-        return ()
-    count = level.n if isinstance(start.x, AbstractLaw) else start.count
-    return tuple(grid for grid in _GRIDS[start.nx] if (count or 0) >= 4 * grid**start.nx)
+    return run(Rung())
 
 
 def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
@@ -126,6 +139,10 @@ def _solve_traced(scenario: Scenario, times: np.ndarray) -> Solution:
         )
     grid = grid_of(scenario, times, legs(scenario.drive, float(scenario.t1)))
     key = jax.random.key(scenario.seed)
-    begun, record = whole(scenario, grid, key, steps_between(scenario, grid))
+    if (pieces := given(scenario, grid)) is None:
+        raise InputError(
+            "Expected noise with dt=… inside jit, grad or vmap. Received none: give the length of the pieces that its path is resolved in."
+        )
+    begun, record = whole(scenario, grid, key, steps_between(scenario, grid), pieces)
     stats = Stats("every bridge, differentiable", 0, 0, 0.0, 0.0, 0, 0.0)
     return assemble(scenario, times, grid, begun, record, stats)

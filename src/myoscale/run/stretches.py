@@ -15,7 +15,7 @@ from .. import checkpoint
 from ..books import Cycling, Energy, Stats
 from ..drive import QuasiStatic
 from ..errors import InputError, InterruptedRun, NotKeptError, SingularConstraintError, StoppedError
-from ..levels import Sampling, splitting, tied
+from ..levels import AbstractLevel, Sampling, noise, noisy, splitting, tied
 from ..levels.integrate import MAX_STEPS, Outcome, Problem, Record, State, Weakest, enter, stretch
 from ..levels.steps import complete, substeps
 from ..macro import Ledger
@@ -24,15 +24,17 @@ from ..model.scenario import tree_float
 from ..population import AbstractCyclingPopulation, AbstractPopulation, Density, Ensemble, Heads, Moments, Tied
 from ..protocol import SAME, Leg, legs
 from ..solution import Scenario, Solution
-from ..types import concrete
+from ..types import Array, concrete
 from .begin import Begun, begin
 from .programs import Costs, compiled
+from .rungs import Rung
 
 Progress = Callable[[str, float], None]  # what is being done, and the fraction done
 
 _WATCHED = 201  # times at which every run is recorded and watched, whatever is saved
 _STRETCHES = 20  # and a few more for many legs; progress is shown, Ctrl-C obeyed and the run kept between them
 _STEPS_TOGETHER = 20  # or more in one stretch, where that costs nothing to say and memory to end
+_WHICH = ("rung", "pieces", "done")  # what tells one kept state from another
 _STAGES = 13  # right-hand sides in a step of Dopri8
 
 
@@ -116,14 +118,15 @@ class Run:
         self.legs = legs(scenario.drive, float(scenario.t1))
         self.grid = grid_of(scenario, times, self.legs)
         self.resumed = None if kept is None else kept.read()
-        self._last = None if self.resumed is None else (self.resumed.numbers["grid"], self.resumed.numbers["done"])
+        self.pieces = 0  # of noise between two recorded times
+        self._last = None if self.resumed is None else tuple(self.resumed.numbers[name] for name in _WHICH)
 
-    def __call__(self, grid: int) -> Solution:
-        """Run with compressed sums on `grid` labels an axis, or over every bridge if 0."""
+    def __call__(self, rung: Rung) -> Solution:
+        """Run with these sums."""
         scenario, costs = self.scenario, Costs()
         model, start = tree_float((scenario.model, scenario.start))
         t1, tolerance = float(scenario.t1), jnp.asarray(scenario.tolerance, float)
-        word, resumed = scenario.level.label, self._resumed(grid)
+        word, resumed = scenario.level.label, self._resumed(rung)
         legs, y = self.legs, jnp.broadcast_to(jnp.asarray(start.y, float), (model.tissue.ny,))
         self.progress(f"{word}: compiling", resumed.numbers["t"] / t1 if resumed else 0.0)
         key = jax.random.key(scenario.seed)
@@ -131,9 +134,9 @@ class Run:
         level = complete(scenario.level, scenario.model)
         # Only Sobol points need a seed that is a number; others would compile anew for each.
         number = scenario.seed if getattr(level, "sampling", None) is Sampling.SOBOL else 0
-        begun = compiled(begin, costs)(model, level, start, drive, key, number, grid)
+        begun = compiled(begin, costs)(model, level, start, drive, key, number, *rung)
         problem = Problem(model, begun.population, drive, tolerance, *begun.margin)
-        advance = stretch
+        advance = stretch if scenario.model.noise is None else noisy.stretch
         entering = enter
         if isinstance(begun.population, Tied):
             advance, entering = tied.stretch, tied.enter
@@ -143,6 +146,10 @@ class Run:
             problem = problem._replace(
                 key=drawn, substeps=substeps(level, scenario.model, self.grid), mover=level.tied(model, start)
             )
+        if scenario.model.noise is not None:
+            weights, count = bridges(begun, level)
+            origin = noise.source(model, level, weights, count, key, t1, jnp.asarray(self.pieces))
+            problem = problem._replace(noise=origin)
         if not float(begun.weakest.singular_value) >= float(begun.margin[1]):
             raise self._singular(begun.population, 0.0, begun.weakest, None)
         plan = pieces(self.grid, legs)
@@ -179,16 +186,16 @@ class Run:
                     done=at.done + count,
                 )
                 if not outcome.finished:
-                    self._stop(problem, begun, grid, at, after, costs, outcome)
+                    self._stop(problem, begun, rung, at, after, costs, outcome)
                 at = after
                 self.progress(word, float(at.state.t) / t1)
-                if self.kept and at.done < len(plan) and self.kept.due() and (trouble := self._keep(grid, at, costs)):
+                if self.kept and at.done < len(plan) and self.kept.due() and (trouble := self._keep(rung, at, costs)):
                     raise NotKeptError(
                         f"{word} stops at t = {float(at.state.t):g} of {t1:g}. {trouble}",
                         self._solution(begun, at, costs),
                     )
         except KeyboardInterrupt as interrupt:
-            solution, trouble = self._solution(begun, at, costs), self._keep(grid, at, costs)
+            solution, trouble = self._solution(begun, at, costs), self._keep(rung, at, costs)
             message = f"Interrupted at t = {float(at.state.t):g} of {t1:g}; the results so far are kept."
             raise InterruptedRun(" ".join(filter(None, (message, trouble))), solution) from interrupt
         solution = self._solution(begun, at, costs)
@@ -199,21 +206,30 @@ class Run:
         """y at a leg's beginning, from the records."""
         return np.concatenate([record.y for record in at.records])[np.searchsorted(self.grid, t)]
 
-    def _resumed(self, grid: int) -> checkpoint.Kept | None:
-        return self.resumed if self.resumed and self.resumed.numbers["grid"] == grid else None
+    @property
+    def reached(self) -> Rung | None:
+        """The sums with which an earlier process was at work on so many pieces."""
+        here = self.resumed is not None and self.resumed.numbers["pieces"] == self.pieces
+        return Rung(*self.resumed.numbers["rung"]) if here and self.resumed else None
 
-    def _keep(self, grid: int, at: _Standing, costs: Costs) -> str | None:
+    def _resumed(self, rung: Rung) -> checkpoint.Kept | None:
+        return self.resumed if self.reached == rung else None
+
+    def _keep(self, rung: Rung, at: _Standing, costs: Costs) -> str | None:
         """Write where the run stands, if it is to be kept and has come further than what is there; returns why it could not."""
-        if self.kept is None or not at.done or self._last == (grid, at.done):
+        which = list(rung), self.pieces, at.done
+        if self.kept is None or not at.done or self._last == which:
             return None
         trees = {"state": at.state, "record": _joined(at.records)}
         numbers = {name: getattr(at, name) for name in ("dt0", "steps", "done")}
         spent = {name: getattr(costs, name) for name in ("wall", "compile", "memory")}
         try:
-            self.kept.write(trees, {"grid": grid, "t": float(at.state.t), **numbers, **spent})
+            self.kept.write(
+                trees, {"rung": list(rung), "pieces": self.pieces, "t": float(at.state.t), **numbers, **spent}
+            )
         except OSError as error:
             return checkpoint.cannot_keep(self.kept.folder, error)
-        self._last = grid, at.done
+        self._last = which
         return None
 
     def _solution(self, begun: Begun, at: _Standing, costs: Costs) -> Solution | None:
@@ -226,37 +242,32 @@ class Run:
         kept = self.times[at_saved(times[:count], self.times, float(self.scenario.t1)) < count]
         if not len(kept):
             return None
-        grid = begun.population.grid if isinstance(begun.population, Ensemble) else 0
-        path = (
-            begun.population.path
-            if isinstance(begun.population, Tied)
-            else f"sums compressed to {grid} Chebyshev labels an axis"
-            if grid
-            else "every bridge"
-            if begun.particles is not None
-            else "every cell"
-            if isinstance(begun.population, Density)
-            else "every head"
-            if isinstance(begun.population, Heads)
-            else "every node"
-        )
+        error = float(np.max(record.compression))
         stats = Stats(
-            path=path,
+            path=_path(begun, error),
             steps=at.steps,
             right_hand_sides=at.steps * (begun.population.stages if isinstance(begun.population, Tied) else _STAGES),
             wall=costs.wall,
             compile=costs.compile,
             memory=costs.memory,
-            compression=float(np.max(record.compression)),
+            compression=error,
             moved=0.0 if begun.moved is None else float(np.asarray(begun.moved)),
+            pieces=self.pieces * (len(times) - 1),
         )
         return assemble(self.scenario, kept, times[:count], begun, record, stats)
 
     def _stop(
-        self, problem: Problem, begun: Begun, grid: int, at: _Standing, after: _Standing, costs: Costs, outcome: Outcome
+        self,
+        problem: Problem,
+        begun: Begun,
+        rung: Rung,
+        at: _Standing,
+        after: _Standing,
+        costs: Costs,
+        outcome: Outcome,
     ) -> None:
         """Raise the error that says why the integrator stopped; resumed, only this stretch is computed again."""
-        self._keep(grid, at, costs)
+        self._keep(rung, at, costs)
         solution = self._solution(begun, after, costs)
         t, weak, level = float(outcome.state.t), outcome.weakest, self.scenario.level
         if isinstance(begun.population, Tied):
@@ -338,6 +349,17 @@ class Run:
         )
 
 
+def _path(begun: Begun, error: float) -> str:
+    """How sums were computed, in words."""
+    population = begun.population
+    if isinstance(population, Ensemble) and population.grid:
+        return f"sums compressed to {population.grid} Chebyshev labels an axis"
+    words = {Tied: getattr(population, "path", ""), Density: "every cell", Heads: "every head"}
+    path = words.get(type(population), "every node" if begun.particles is None else "every bridge")
+    modes = getattr(population, "modes", 0)
+    return f"{path}, pair forces by {modes} Chebyshev modes an axis, error bound {error:.0e}" if modes else path
+
+
 def _joined(records: tuple[Record, ...]) -> Record:
     return jax.tree.map(lambda *parts: np.concatenate(parts), *records)
 
@@ -345,7 +367,8 @@ def _joined(records: tuple[Record, ...]) -> Record:
 def _restored(kept: checkpoint.Kept, population: AbstractPopulation, start: State, costs: Costs) -> _Standing:
     """Where an earlier process left the run; its costs are added to this one's."""
     numbers = kept.numbers
-    record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields), cycling=None)
+    record = Record._make(Record._fields)._replace(z=start.motion.z, ledger=Ledger._make(Ledger._fields))
+    record = record._replace(cycling=None, noise=start.motion.noise)
     if isinstance(population, AbstractCyclingPopulation | Tied):
         record = record._replace(z=population.kept._make(population.kept._fields), cycling=start.tally)
     costs.add(numbers["wall"], numbers["compile"], numbers["memory"])
@@ -361,6 +384,13 @@ def _who(population: AbstractPopulation, bridge: int) -> str:
             else f"cell {bridge - 2}"
         )
     return f"{'Gauss node' if isinstance(population, Moments) else 'label' if getattr(population, 'grid', 0) else 'bridge'} {bridge}"
+
+
+def bridges(begun: Begun, level: AbstractLevel) -> tuple[Array | None, int]:
+    """Weights of the bridges at each point, None if all are equal, and how many there are."""
+    if begun.particles is None:
+        return None, getattr(level, "n", None) or 1
+    return begun.particles.w, begun.particles.x.shape[1]
 
 
 def _cycled(record: Record):
@@ -382,7 +412,9 @@ def assemble(
         ts=times,
         y=kept.y,
         v=kept.v,
-        energy=Energy(*kept.ledger, kept.load, kept.damping, _cycled(kept)),
+        energy=Energy(
+            *kept.ledger, kept.load, kept.damping, _cycled(kept), kept.load * 0.0 if kept.noise is None else kept.noise
+        ),
         force=kept.force,
         reaction=kept.reaction,
         residual=kept.residual,

@@ -11,7 +11,7 @@ import equinox as eqx
 from .. import drive, model, protocol, tissue, zoo
 from ..drive import AbstractDrive, AbstractSignal
 from ..errors import InputError
-from ..model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractTissue
+from ..model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractNoise, AbstractTissue
 from ..protocol import AbstractStep
 from ..tissue import AbstractKinematics
 
@@ -20,6 +20,7 @@ KINDS = (
     AbstractBridge,
     AbstractCycling,
     AbstractLaw,
+    AbstractNoise,
     AbstractDrive,
     AbstractStep,
     AbstractSignal,

@@ -24,7 +24,7 @@ from ..drive import AbstractDrive, AbstractSignal
 from ..errors import InputError
 from ..fields import resolved
 from ..levels.spec import parse_level
-from ..model import AbstractBridge, AbstractTissue, Model, Stacked, Start
+from ..model import AbstractBridge, AbstractNoise, AbstractTissue, Model, Stacked, Start
 from ..zoo import Problem
 from .catalogue import KINDS, Catalogue
 from .units import Units
@@ -84,6 +84,7 @@ class Schema:
             tissue=(tissue, ...),  # before what depends on it
             bridge=(_either(listed, one=bridge, several=several), ...),
             start=(self.table(Start), ...),
+            noise=(self.choice(AbstractNoise), None),
             drive=(self.choice(AbstractDrive), defaults["drive"]),
             units=(Any, None),
             output=(create_model("Output", __config__=_CONFIG, folder=(words, ...)), None),
@@ -97,7 +98,7 @@ class Schema:
         file: Any = self.file.model_validate(tree, context={"units": units, "are_lengths": True})
         return Problem(
             title=file.title,
-            model=Model(file.tissue, file.bridge),
+            model=Model(file.tissue, file.bridge, file.noise),
             start=file.start,
             t1=file.t1,
             levels=tuple(file.levels),

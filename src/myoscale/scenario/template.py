@@ -44,7 +44,7 @@ def with_own_bridge(problem: Problem, catalogue: Catalogue) -> Problem:
         ) from None
     problem = dataclasses.replace(
         problem,
-        model=Model(problem.model.tissue, bridge),
+        model=Model(problem.model.tissue, bridge, problem.model.noise),
         title=f"{own[0].__name__} on the tissue of '{problem.name}'",
         source="",
     )

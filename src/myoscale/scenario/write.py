@@ -34,6 +34,7 @@ _TABLES = {
     "tissue": "What moves: y, its mass and its passive energy.",
     "bridge": "The cross-bridges: their mass, constraint and energy.",
     "bridge.cycling": "How they attach and detach.",
+    "noise": "What shakes tissue and bridges.",
     "start": "Where everything begins.",
     "start.x": "The law of the bridges' extension x.",
     "drive": "What is done to the tissue.",
@@ -65,6 +66,8 @@ def text(problem: Problem, catalogue: Catalogue | None = None, *, comments: bool
             writer.table("bridge", jax.tree.map(lambda a, k=k: a[k], model.bridge.each), listed=True)
     else:
         writer.table("bridge", model.bridge)
+    if model.noise is not None:
+        writer.table("noise", model.noise)
     writer.table("start", problem.start)
     writer.table("drive", problem.drive)
     if problem.output:

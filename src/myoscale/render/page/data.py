@@ -39,8 +39,9 @@ _TERMS = {
     "load": "work of the load",
     "damping": "work of the damping",
     "cycling": "brought by cycling",
+    "noise": "work of the noise",
 }
-_WORKS = ("load", "damping", "cycling")
+_WORKS = ("load", "damping", "cycling", "noise")
 _NOTHING = 1e-17  # distances below are not shown
 
 
