@@ -160,6 +160,20 @@ class Checkpoint:
         self._serial, now = serial, time.perf_counter()
         self._again = now + _PATIENCE * (now - began)
 
+    def put(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        """Keep a finished part of a study under its name.
+
+        **Raises:** `OSError` if it cannot be written.
+        """
+        store.write_bytes(self.folder / f"{name}.npz", _pack(arrays, {}))
+
+    def get(self, name: str) -> dict[str, np.ndarray] | None:
+        """A part that was kept, None if it is not there or cannot be read."""
+        try:
+            return _unpack((self.folder / f"{name}.npz").read_bytes())[0]
+        except _UNREADABLE:
+            return None
+
     def finish(self, solution: Solution) -> None:
         """Keep the finished run, and no state any more.
 

@@ -260,6 +260,17 @@ ROSENBLATT_1952 = Citation(
     year="1952",
     doi="10.1214/aoms/1177729394",
 )
+FOURNIER_GUILLIN_2015 = Citation(
+    key="fournier2015rate",
+    kind="article",
+    author="Fournier, Nicolas and Guillin, Arnaud",
+    title="On the rate of convergence in {Wasserstein} distance of the empirical measure",
+    journal="Probability Theory and Related Fields",
+    volume="162",
+    pages="707--738",
+    year="2015",
+    doi="10.1007/s00440-014-0583-7",
+)
 SANTAMBROGIO_2015 = Citation(
     key="santambrogio2015optimal",
     kind="book",
@@ -394,7 +405,30 @@ POT = Citation(
     url="http://jmlr.org/papers/v22/20-451.html",
 )
 
+FOSTER_2020 = Citation(
+    key="foster2020optimal",
+    kind="article",
+    author="Foster, James and Lyons, Terry and Oberhauser, Harald",
+    title="An optimal polynomial approximation of {B}rownian motion",
+    journal="SIAM Journal on Numerical Analysis",
+    volume="58",
+    number="3",
+    pages="1393--1421",
+    year="2020",
+    eprint="1904.06998",
+)
+JELINCIC_2024 = Citation(
+    key="jelincic2024single",
+    kind="misc",
+    author="Jelinčič, Andraž and Foster, James and Kidger, Patrick",
+    title="Single-seed generation of {B}rownian paths and integrals for adaptive and high order {SDE} solvers",
+    year="2024",
+    eprint="2405.06464",
+)
+
 # What belongs together
+
+BROWNIAN = FOSTER_2020, JELINCIC_2024, DIFFRAX
 
 INTEGRATOR = PRINCE_DORMAND_1981, BOGACKI_SHAMPINE_1990, DIFFRAX
 GAUSS_RULES = GOLUB_WELSCH_1969, SCIPY

@@ -139,7 +139,7 @@ def _runs(
         )
     check_levels(levels, reference)
     check_model(model, start)
-    reference = _default_reference(model, start) if reference is None else reference
+    reference = default_reference(model, start) if reference is None else reference
     runs = [reference, *(level for level in levels if level.label != reference.label)]
     for level in runs:
         check_level(level, model, start)
@@ -157,7 +157,8 @@ def check_levels(levels: Sequence[AbstractLevel], reference: AbstractLevel | Non
         raise InputError(f"Expected different levels. Received '{twice[0]}' twice.")
 
 
-def _default_reference(model: Model, start: Start) -> AbstractLevel:
+def default_reference(model: Model, start: Start) -> AbstractLevel:
+    """The level that errors are measured against where none is named."""
     if scheme_of(model.bridge) is not None:
         return Kinetic(_REFERENCE_CELLS)
     if not isinstance(start.x, AbstractLaw):

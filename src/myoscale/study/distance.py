@@ -50,6 +50,56 @@ def wasserstein(a: Measure, b: Measure, *, max_points: int = 4000) -> float:
     return float(sum(_area(f, g, cuts[j : j + _CHUNK + 1]) for j in range(0, len(cuts) - 1, _CHUNK)))
 
 
+def samples_apart(x: Numbers, table: Table) -> Array:
+    """W1 between each of S samples of N equal points on the line, `x` (S, N), and one `Table`: (S,), all together and a hundred times faster.
+
+    With Q the quantile function of the table, W1 = Σ_i ∫ |x_(i) − Q(u)| du over (i − 1)/N < u < i/N; each integral is a difference of ∫ s dF up to
+    x_(i), which cancels to about 1e-14 of the table's width: enough for samples, not for points laid out at a million quantiles.
+    """
+    x = np.sort(np.asarray(x, float), axis=1)
+    curve, count = table.curve(), x.shape[1]
+    centre, edges = curve.median, curve.breaks
+    nodes, gauss = np.polynomial.legendre.leggauss(3)  # exact for s dF, of degree 3, on a piece
+    width = np.diff(edges)
+    inside = edges[:-1] + width * (nodes[:, None] + 1) / 2
+    pieces = np.arange(1, len(edges))
+    each = width / 2 * (gauss @ ((inside - centre) * curve.value(inside, pieces, False, 1)))
+    before = np.concatenate([[0.0], np.cumsum(each)])
+
+    def both(s: Array) -> tuple[Array, Array]:  # F(s) and ∫ (s′ − centre) dF up to s
+        i = np.clip(np.searchsorted(edges, s, "right"), 1, len(edges) - 1)
+        s = np.clip(s, edges[0], edges[-1])
+        left = edges[i - 1]
+        part = np.zeros_like(s)
+        for node, weight in zip(nodes, gauss, strict=True):
+            at = left + (s - left) * (node + 1) / 2
+            part += weight * (at - centre) * curve.value(at, i, False, 1)
+        return curve.value(s, i, False, 0), before[i - 1] + part * (s - left) / 2
+
+    u = np.arange(count + 1) / count
+    quantiles = _quantiles(curve, u)
+    below, moment = both(quantiles)
+    below[0], below[-1] = 0.0, 1.0
+    middle, reached = both(np.clip(x, quantiles[:-1], quantiles[1:]))
+    middle = np.clip(middle, below[:-1], below[1:])
+    apart = (x - centre) * (2 * middle - below[:-1] - below[1:]) + moment[:-1] + moment[1:] - 2 * reached
+    return np.maximum(apart, 0.0).sum(axis=1)
+
+
+def _quantiles(curve: Curve, u: Array) -> Array:
+    """Where F reaches u: bisection within its piece, to rounding."""
+    edges = curve.breaks
+    pieces = np.arange(1, len(edges))
+    reached = np.append(curve.value(edges[:-1], pieces, False, 0), 1.0)
+    i = np.clip(np.searchsorted(reached, u, "right"), 1, len(edges) - 1)
+    low, high = edges[i - 1], edges[i]
+    for _ in range(54):
+        middle = (low + high) / 2
+        short = curve.value(middle, i, False, 0) < u
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    return (low + high) / 2
+
+
 def cdf(a: Measure, x: Numbers) -> Array:
     """The distribution function of `a` (nx = 1) at `x`, any shape, continuous from the right: what `wasserstein` integrates."""
     expect(a.nx == 1, "a measure on the line in cdf", f"nx = {a.nx}; take a marginal first")

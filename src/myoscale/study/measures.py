@@ -50,8 +50,16 @@ def pushforward(solution: Solution, times: Array) -> list[list[Measure]]:
     if law.nx == 1:
         x, masses = _cells(law)
         return [[_table(edges[:, 0], masses) for edges in _carried(solution, x[:, None], t)] for t in times]
-    cloud = np.asarray(law.transform(_sobol(law.dim)))
-    return [[Points(x) for x in _carried(solution, cloud, t)] for t in times]
+    return cloud(solution, times, CLOUD)
+
+
+@float64
+def cloud(solution: Solution, times: Array, count: int, seed: int = 0) -> list[list[Measure]]:
+    """`count` scrambled Sobol points of the start's law carried by the solution's own path y(t), as `measures`."""
+    law = solution.scenario.start.x
+    assert isinstance(law, AbstractLaw)
+    x = np.asarray(law.transform(_sobol(law.dim, count, seed)))
+    return [[Points(here) for here in _carried(solution, x, t)] for t in times]
 
 
 def distance(a: list[Measure], b: list[Measure]) -> float:
@@ -134,6 +142,7 @@ def _table(edges: Array, masses: Array) -> Table:
     return Table(edges[kept], left / left.sum())
 
 
-def _sobol(dim: int) -> Array:
-    """The same `CLOUD` scrambled points of the open unit cube for everyone."""
-    return np.clip(qmc.Sobol(dim, rng=np.random.default_rng(0)).random(CLOUD), 2.0**-54, 1 - 2.0**-53)
+def _sobol(dim: int, count: int = CLOUD, seed: int = 0) -> Array:
+    """The same scrambled points of the open unit cube for everyone."""
+    cube = qmc.Sobol(dim, rng=np.random.default_rng(seed)).random_base2(max(count - 1, 1).bit_length())[:count]
+    return np.clip(cube, 2.0**-54, 1 - 2.0**-53)
