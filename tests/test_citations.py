@@ -128,6 +128,14 @@ def test_everything_in_the_registry_is_cited_by_something(runs):
     everything |= keys(dataclasses.replace(huxley, model=zahalak))
     others = ms.Constrained(5, stepper="energy-momentum", order=4), ms.Constrained(5, dt=0.1)
     everything |= keys(dataclasses.replace(zoo.problem("linear"), levels=others))
+    bent = zoo.problem("bent")
+    shaken = keys(dataclasses.replace(bent, model=ms.Model(bent.model.tissue, bent.model.bridge, ms.Noise(1.0))))
+    assert shaken - keys(bent) == {"foster2020optimal", "jelincic2024single"}
+    everything |= shaken
+    plane = zoo.problem("element")
+    drawn = ms.converge(plane.model, plane.start, t1=0.1, level=ms.Reduced(2), sizes=(2, 3, 4), samples=1, save=2)
+    assert keys(drawn) >= {"fournier2015rate", "plunder2023mean"} | TRANSPORT
+    everything |= keys(drawn)
     assert everything == {*REGISTRY, "myoscale"}
     for kind in LEVELS.values():
         assert "cites" in vars(kind), "a level says what its method rests on"

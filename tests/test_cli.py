@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 
 import myoscale as ms
 from myoscale import cli, store, zoo
-from myoscale.levels.spec import level_spec, parse_level, parse_levels
+from myoscale.errors import InputError
+from myoscale.levels.spec import level_spec, parse_level, parse_levels, parse_range
 
 COMPARE = importlib.import_module("myoscale.study.compare")
 QUICK = ["compare", "linear", "--t1", "5", "--reference", "characteristics:8", "--levels", "moments:4"]
@@ -124,9 +125,69 @@ def test_several_levels_in_one_text():
     ]
 
 
+def test_a_level_with_a_range_of_sizes():
+    assert parse_range("reduced:16..100,sampling=quantile") == (ms.Reduced(16, "quantile"), (16, 32, 64))
+    for text in ("reduced:16", "reduced", "reduced:64..16", "reduced:0..4", "16..64"):
+        with pytest.raises(InputError, match="range of sizes"):
+            parse_range(text)
+
+
+@pytest.mark.parametrize(
+    "command", [("converge", "linear", "--level", "reduced:8..32", "--samples", "4"), ("fluctuation", "linear")]
+)
+def test_studies_of_limits_write_what_they_found(command, tmp_path):
+    done = shell(*command, "--t1", "2", "--out", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["title"].startswith("Linear") and ("rates" in found or "spread" in found)
+    page = (tmp_path / "out" / "page.html").read_text()
+    assert "data:image/svg+xml;base64," in page and found["title"] in page and "How to run it again" in page
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "study.nc",
+        "table.txt",
+        "page.html",
+        *(f"figure.{kind}" for kind in ("png", "svg", "pdf")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("converge", "linear", "--level", "reduced:64"), "range of sizes"),
+        (("converge", "linear", "--level", "reduced:16..32"), "three or more increasing sizes"),
+        (("converge", "linear", "--level", "reduced:16..64", "--reference", "moments"), "Expected a reference finer"),
+        (
+            ("converge", "linear", "--level", "reduced:16..64", "--scheduler", "nowhere"),
+            "No scheduler answers at 'nowhere'",
+        ),
+        (("fluctuation", "linear", "--observable", "x"), "one of y, v, force"),
+        (("stability", "linear", "--epsilon", "0"), "epsilon > 0"),
+        (("stability", "linear", "--coarse", "kinetic:40"), "whose defect is known"),
+        (("suggest", "linear", "--within", "0"), "within > 0"),
+        (("fluctuation", "huxley"), "jumps are a noise of their own"),
+    ],
+)
+def test_mistakes_about_limits(arguments, said):
+    done = shell(*arguments)
+    assert (
+        done.exit_code == 2 and said in done.stderr and done.stderr.count("\n") <= 2 and "Traceback" not in done.stderr
+    )
+
+
 def test_every_help_teaches_by_example():
     commands = typer.main.get_command(cli.app).commands
-    assert list(commands) == ["list", "new", "check", "run", "compare", "cite"]
+    assert list(commands) == [
+        "list",
+        "new",
+        "check",
+        "run",
+        "compare",
+        "converge",
+        "stability",
+        "fluctuation",
+        "suggest",
+        "cite",
+    ]
     for name in commands:
         said = shell(name, "--help").stdout
         assert "Example" in said and f"myoscale {name}" in said.partition("Example")[2], name
@@ -134,7 +195,7 @@ def test_every_help_teaches_by_example():
 
 
 def test_problems_known_without_jax_are_the_zoo():
-    assert zoo.names() == cli.PROBLEMS
+    assert zoo.names() == cli.options.PROBLEMS
 
 
 @pytest.mark.parametrize(

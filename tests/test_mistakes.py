@@ -33,6 +33,34 @@ class Odd(Spring):
         return jnp.sum(r**3)
 
 
+class OddNearby(Spring):
+    """A pair energy that is not even where bridges are close, and even beyond."""
+
+    def interaction(self, r):
+        return jnp.sum(r * (jnp.abs(r) < 0.05) + r**2)
+
+
+class Length(Spring):
+    """A pair energy without a gradient at 0."""
+
+    def interaction(self, r):
+        return jnp.sqrt(r @ r)
+
+
+class Somewhere(Spring):
+    """A pair energy that is not a number everywhere."""
+
+    def interaction(self, r):
+        return jnp.sqrt(1.0 - r @ r)
+
+
+class Vectors(Spring):
+    """A pair energy of each component."""
+
+    def interaction(self, r):
+        return r**2
+
+
 class Flat(Spring):
     """One row for two components."""
 
@@ -102,6 +130,10 @@ MISTAKES = {
     ),
     "energy that is a vector": (lambda: run(Vector()), "return a number"),
     "pair energy that is odd": (lambda: run(Odd()), "even"),
+    "pair energy that is odd nearby": (lambda: run(OddNearby()), "even"),
+    "pair energy with a tip": (lambda: run(Length()), "smooth at r = 0"),
+    "pair energy that is no number": (lambda: run(Somewhere()), "NaN at r"),
+    "pair energy that is a vector": (lambda: run(Vectors()), r"interaction\(r\) to return a number"),
     "bridges for other points": (lambda: run(ms.Stacked([Spring(), Spring()])), "one bridge for each of the 1 points"),
     "chain that does not fit": (lambda: ms.ChainTissue(np.ones(2), np.ones(3)), "as many masses as springs"),
     "kinematics without points": (lambda: run(tissue=Rowless()), r"one row a point\. Received shape \(1,\)"),

@@ -1,4 +1,4 @@
-"""The shell: `myoscale list | new | check | run | compare | cite`.
+"""The shell: `myoscale list | new | check | run | compare | converge | stability | fluctuation | suggest | cite`.
 
 A user's mistake is one sentence on standard error and exit code 2. JAX is imported when a command needs it, so that help is there
 at once. What a command found goes to standard output, everything else to standard error.
@@ -8,12 +8,29 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError, InterruptedRun, StoppedError, nearest
+from ..errors import InputError, InterruptedRun, StoppedError
+from . import limits
 from .around import folder, own_process, print_json, progress_bar
+from .options import (
+    End,
+    Json,
+    Module,
+    Name,
+    Out,
+    Quiet,
+    Resume,
+    Seed,
+    Tolerance,
+    built_in,
+    find,
+    out_of,
+)
+from .options import levels as complete_levels
+from .options import names as complete_names
 from .shell import INTERRUPTED, Shell, fail
 
 if TYPE_CHECKING:
@@ -21,12 +38,6 @@ if TYPE_CHECKING:
     from ..zoo import Problem
 
 _SPEC = "reduced|characteristics|kinetic|moments|constrained[:SIZE][,field=value]"
-# Of the zoo, which would wait for JAX.
-PROBLEMS = (
-    *("linear", "linear-matrix", "onion", "singular", "bent", "element", "element-polar", "chain", "lateral"),
-    *("huxley", "huxley-chain", "power-stroke"),
-)
-
 _EPILOG = """\b
 Begin:
   myoscale compare linear --out out/linear      the page is out/linear/page.html
@@ -45,48 +56,6 @@ app = typer.Typer(
     help="Multi-scale muscle models: one cross-bridge model, run at every scale.",
     epilog=_EPILOG,
 )
-
-
-def _built_in(incomplete: str) -> list[str]:
-    """Completion of a built-in problem."""
-    return [name for name in PROBLEMS if name.startswith(incomplete)]
-
-
-def _names(incomplete: str) -> list[str]:
-    """Completion of a problem: built-in names and scenario files."""
-    return [*_built_in(incomplete), *(str(p) for p in sorted(Path().glob("*.toml")) if p.name.startswith(incomplete))]
-
-
-def _levels(incomplete: str) -> list[str]:
-    """Completion of a level, with a size to begin with."""
-    return [
-        s
-        for s in ("reduced:1000", "characteristics:64", "kinetic:200", "moments", "constrained:100")
-        if s.startswith(incomplete)
-    ]
-
-
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME|FILE", help="A built-in problem ('myoscale list') or a scenario file.", autocompletion=_names
-    ),
-]
-Module = Annotated[
-    Path | None, typer.Option(metavar="FILE.py", help="Python file with bridges of your own that the scenario names.")
-]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the page, figures, table and data.")]
-Resume = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", help="Keep the state of the run in DIR, and go on from what is there: the same bits as without."
-    ),
-]
-End = Annotated[float | None, typer.Option(help="End of the run. Default: the problem's own.")]
-Tolerance = Annotated[float | None, typer.Option(help="Aimed at in y and its velocity. Default: the problem's own.")]
-Seed = Annotated[int | None, typer.Option(help="Fixes every random number. Default: the problem's own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts; what is not known is null.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only: no progress, no list of files.")]
 
 
 @app.command("list", epilog="\b\nExample:\n  myoscale list --json")
@@ -117,7 +86,7 @@ def new_scenario(
         typer.Argument(
             metavar="NAME",
             help="The built-in problem to begin from.",
-            autocompletion=_built_in,
+            autocompletion=built_in,
         ),
     ] = "bent",
     module: Module = None,
@@ -146,9 +115,7 @@ Examples:
   myoscale check onion
   myoscale check my.toml --module mine.py --json""",
 )
-def check_problem(
-    name: Name, module: Module = None, t1: End = None, as_json: Json = False, quiet: Quiet = False
-) -> None:
+def check_problem(name: Name, module: Module = None, t1: End = None, as_json: Json = False, quiet: Quiet = False) -> None:
     """Say whether a scenario is sound.
 
     It is run once at a cheap level; reported is what theory assumes of it: bounds, Lipschitz constants, ellipticity.
@@ -158,7 +125,7 @@ def check_problem(
 
     from ..study import assumptions, step_advice
 
-    problem, _ = _problem(name, module, t1=t1)
+    problem, _ = find(name, module, t1=t1)
     with progress_bar(quiet or as_json, 1) as progress:
         options = {name: value for name, value in problem.options.items() if name != "save"}
         found = assumptions(problem.model, problem.start, **options, progress=progress)
@@ -185,7 +152,8 @@ The data can be read in Python: ms.load("out/run/solution.nc").""",
 def run_level(
     name: Name,
     level: Annotated[
-        str | None, typer.Option(metavar="SPEC", help=f"{_SPEC}. Default: the problem's first.", autocompletion=_levels)
+        str | None,
+        typer.Option(metavar="SPEC", help=f"{_SPEC}. Default: the problem's first.", autocompletion=complete_levels),
     ] = None,
     out: Out = None,
     module: Module = None,
@@ -205,9 +173,9 @@ def run_level(
     from ..run import solve
     from ..study import alone
 
-    problem, _ = _problem(name, module, t1=t1, tolerance=tolerance, seed=seed)
+    problem, _ = find(name, module, t1=t1, tolerance=tolerance, seed=seed)
     chosen = parse_level(level) if level else problem.levels[0]
-    out, message = _out(problem, out), None
+    out, message = out_of(problem, out), None
     with folder(out), progress_bar(quiet or as_json, 1) as progress:
         try:
             solution = solve(problem.model, chosen, problem.start, resume=resume, progress=progress, **problem.options)
@@ -234,7 +202,8 @@ Examples:
 def compare_levels(
     name: Name,
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="SPEC", help="Levels, as for --levels.", autocompletion=_levels)
+        list[str] | None,
+        typer.Argument(metavar="SPEC", help="Levels, as for --levels.", autocompletion=complete_levels),
     ] = None,
     levels: Annotated[
         list[str] | None,
@@ -242,11 +211,12 @@ def compare_levels(
             "--levels",
             metavar="SPEC",
             help=f"{_SPEC}; again, or several in quotes. Default: the problem's own.",
-            autocompletion=_levels,
+            autocompletion=complete_levels,
         ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="What errors are measured against.", autocompletion=_levels)
+        str | None,
+        typer.Option(metavar="SPEC", help="What errors are measured against.", autocompletion=complete_levels),
     ] = None,
     out: Out = None,
     module: Module = None,
@@ -265,10 +235,10 @@ def compare_levels(
     from ..levels.spec import parse_level, parse_levels
     from ..study import compare
 
-    problem, _ = _problem(name, module, t1=t1, tolerance=tolerance, seed=seed)
+    problem, _ = find(name, module, t1=t1, tolerance=tolerance, seed=seed)
     chosen = parse_levels([*(levels or []), *(more or [])]) or list(problem.levels)
     against = parse_level(reference) if reference else problem.reference
-    out = _out(problem, out)
+    out = out_of(problem, out)
     with folder(out), progress_bar(quiet or as_json, len(chosen)) as progress:
         study = compare(
             problem.model,
@@ -286,11 +256,19 @@ def compare_levels(
         raise typer.Exit(1)
 
 
+app.command("converge", epilog=limits.CONVERGE)(limits.converge_level)
+app.command("stability", epilog=limits.STABILITY)(limits.stability_of)
+app.command("fluctuation", epilog=limits.FLUCTUATION)(limits.fluctuation_of)
+app.command("suggest", epilog=limits.SUGGEST)(limits.suggest_level)
+
+
 @app.command("cite", epilog="\b\nExamples:\n  myoscale cite onion > onion.bib\n  myoscale cite my.toml")
-def cite_problem(
+def citefind(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|FILE]", help="What was run; myoscale alone if left out.", autocompletion=_names),
+        typer.Argument(
+            metavar="[NAME|FILE]", help="What was run; myoscale alone if left out.", autocompletion=complete_names
+        ),
     ] = None,
     module: Module = None,
 ) -> None:
@@ -301,31 +279,7 @@ def cite_problem(
     own_process()
     from ..study import cite
 
-    typer.echo(cite(None if name is None else _problem(name, module)[0]))
-
-
-def _problem(name: str, module: Path | None, **changes: Any) -> tuple["Problem", tuple[type, ...]]:
-    """A built-in problem or a scenario file, with what the command line says otherwise; and the user's classes."""
-    import dataclasses
-
-    from .. import scenario, zoo
-
-    catalogue = scenario.Catalogue(module)
-    if name in PROBLEMS:
-        problem = zoo.problem(name)
-    elif name.endswith(".toml") or Path(name).exists():
-        problem = scenario.read(name, catalogue)
-    else:
-        raise InputError(
-            f"There is no problem '{name}' in the zoo and no file of that name: {nearest(name, PROBLEMS)} "
-            "A scenario file ends in .toml."
-        )
-    return dataclasses.replace(problem, **{k: v for k, v in changes.items() if v is not None}), catalogue.own
-
-
-def _out(problem: "Problem", out: Path | None) -> Path | None:
-    """Where results go: what the command line says, or the scenario."""
-    return out or (Path(problem.output) if problem.output else None)
+    typer.echo(cite(None if name is None else find(name, module)[0]))
 
 
 def _show(problem: "Problem", study: "Study", out: Path | None, as_json: bool, quiet: bool) -> None:

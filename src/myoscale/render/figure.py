@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 
 from .. import store
-from ..study import Study
+from ..study import Limit, Study
 from ..study.figure import figure
 
 __all__ = ["figure", "save_figure"]
@@ -14,12 +14,12 @@ __all__ = ["figure", "save_figure"]
 _KINDS = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # and what would differ from day to day
 
 
-def save_figure(study: Study, folder: str | Path, title: str = "", name: str = "figure") -> list[Path]:
+def save_figure(study: Study | Limit, folder: str | Path, title: str = "", name: str = "figure") -> list[Path]:
     """Draw a study and write `name`.png, `name`.svg and `name`.pdf into a folder.
 
     **Raises:** `InputError` if they cannot be written there, or the study has no results.
     """
-    fig = figure(study, title)
+    fig = figure(study, title) if isinstance(study, Study) else study.figure(title)
     paths = []
     with matplotlib.rc_context({"svg.hashsalt": "myoscale"}):
         for kind, metadata in _KINDS.items():

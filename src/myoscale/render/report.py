@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import store
 from ..errors import InputError
 from ..solution import Solution
-from ..study import Study, alone
+from ..study import Limit, Study, alone
 from .figure import save_figure
 from .table import save_table
 
@@ -15,7 +15,7 @@ FILES = ("study.nc", "solution.nc", "table.txt", "figure.png", "figure.svg", "fi
 
 
 def report(
-    study: Study | Solution,
+    study: Study | Solution | Limit,
     folder: str | Path,
     *,
     title: str = "",
@@ -26,7 +26,7 @@ def report(
 ) -> list[Path]:
     """Write what a study found into a folder, each file whole or not at all.
 
-    **Arguments:** `study`, or a single `Solution`; `folder`, made if need be; `title`, above everything; `source`, where the model
+    **Arguments:** `study`, a single `Solution`, or what a study of limits found; `folder`, made if need be; `title`, above everything; `source`, where the model
     was published; `command`, what to type to run it again; `citations`, what to cite;
     `units`, the base units of all numbers for labels, "scaled" if left out.
 
@@ -35,6 +35,8 @@ def report(
 
     **Raises:** `InputError` if they cannot be written there, or there are no results.
     """
+    if isinstance(study, Limit):
+        return _limits(study, Path(folder), title, source, command, citations, units)
     from .page import page  # here, because it brings a megabyte of JavaScript
 
     study = alone(study) if isinstance(study, Solution) else study
@@ -49,3 +51,24 @@ def report(
         *save_figure(study, folder, title),
         store.put(folder / "page.html", html.encode()),
     ]
+
+
+def _limits(
+    found: Limit,
+    folder: Path,
+    title: str,
+    source: str,
+    command: str,
+    citations: Sequence[str],
+    units: Mapping[str, str] | None,
+) -> list[Path]:
+    from .page.limits import limits_page
+
+    paths = [
+        found.save(folder / "study.nc"),
+        save_table(found, folder / "table.txt", title),
+        *save_figure(found, folder, title),
+    ]
+    svg = (folder / "figure.svg").read_bytes()
+    html = limits_page(found, svg, title, source, command, citations, units)
+    return [*paths, store.put(folder / "page.html", html.encode())]

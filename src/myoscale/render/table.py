@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .. import store
-from ..study import Study
+from ..study import Limit, Study
 
 
-def save_table(study: Study, path: str | Path, title: str = "") -> Path:
+def save_table(study: Study | Limit, path: str | Path, title: str = "") -> Path:
     """Write the study's table as text.
 
     **Raises:** `InputError` if it cannot be written there.
