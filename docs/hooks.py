@@ -133,7 +133,7 @@ def _keys() -> str:
     from inspect import Parameter, getdoc
 
     from myoscale.drive import AbstractDrive, AbstractSignal
-    from myoscale.model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractTissue, Start
+    from myoscale.model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractNoise, AbstractTissue, Start
     from myoscale.protocol import AbstractStep
     from myoscale.scenario import Catalogue
     from myoscale.scenario.schema import parameters
@@ -145,6 +145,7 @@ def _keys() -> str:
         "tissue.local, for LumpedTissue": catalogue.names[AbstractKinematics],
         "[bridge]": catalogue.names[AbstractBridge],
         "[bridge.cycling]": catalogue.names[AbstractCycling],
+        "[noise]": catalogue.names[AbstractNoise],
         "[start]": {"": Start},
         "[start.x]": catalogue.names[AbstractLaw],
         "[drive]": catalogue.names[AbstractDrive],
