@@ -115,7 +115,9 @@ Examples:
   myoscale check onion
   myoscale check my.toml --module mine.py --json""",
 )
-def check_problem(name: Name, module: Module = None, t1: End = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def check_problem(
+    name: Name, module: Module = None, t1: End = None, as_json: Json = False, quiet: Quiet = False
+) -> None:
     """Say whether a scenario is sound.
 
     It is run once at a cheap level; reported is what theory assumes of it: bounds, Lipschitz constants, ellipticity.
