@@ -1,6 +1,6 @@
 """A process whose children run kept scenarios and are killed: `python mortal.py`, one JSON order a line on standard input.
 
-An order is {"what": "solve" or "compare", "folder": path or null, "death": null or [how, when]}. Deaths are SIGKILL, `when` seconds
+An order is {"what": "solve", "compare" or "converge", "folder": path or null, "death": null or [how, when]}. Deaths are SIGKILL, `when` seconds
 after birth or after the first stretch, or instead of the `when`-th file being put in place or brought to disk. Imports are
 made once, before any fork; what JAX starts threads for (its backend) begins in each child.
 """
@@ -19,14 +19,18 @@ import jax
 import numpy as np
 
 import myoscale as ms
-from myoscale import checkpoint, compare, solve, zoo  # here, before any fork: the package itself is lazy
+from myoscale import checkpoint, compare, converge, solve, zoo  # here, before any fork: the package itself is lazy
 
 RUNS = {"t1": 30_000.0, "save": 41}  # long enough for a stretch to take some 50 ms
 LEVEL, REFERENCE = ms.Reduced(8), ms.Characteristics(8)  # one program for both
+CONVERGE = {"t1": 12.0, "sizes": (16, 32, 64), "samples": 150, "save": 5}  # six parts
 
 
 def bits(value) -> str:
     """A digest of every array of a solution, of its steps, or of all of a study."""
+    if isinstance(value, ms.Convergence):
+        arrays = value.y, value.v, value.force, value.wassersteins, value.reference.y
+        return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
     if isinstance(value, ms.Study):
         assert value.one_way is not None
         rows = [(row.errors_y, row.errors_v, row.wassersteins) for row in value.rows]
@@ -78,6 +82,9 @@ def obey(what, folder, death) -> None:
     options = RUNS | {"resume": folder, "progress": progress}
     if what == "solve":
         result = solve(problem.model, LEVEL, problem.start, **options)
+    elif what == "converge":
+        options |= CONVERGE
+        result = converge(problem.model, problem.start, level=LEVEL, reference=REFERENCE, **options)
     else:
         result = compare(problem.model, problem.start, levels=[LEVEL], reference=REFERENCE, **options)
     print(json.dumps({"bits": bits(result)}), flush=True)

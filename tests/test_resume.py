@@ -104,9 +104,9 @@ def mortals():
 
 
 def test_killed_at_random_moments(mortals, tmp_path):
-    """20 times, from birth to the last file; each folder is used until its run has ended."""
+    """24 times, from birth to the last file; each folder is used until its run or study has ended."""
     chance, folder, resumed = random.Random(0), 0, []
-    for what, count in (("solve", 16), ("compare", 4)):
+    for what, count in (("solve", 16), ("compare", 4), ("converge", 4)):
         truth = mortals.order(what)["bits"]
         kills = 0
         while kills < count:
@@ -122,7 +122,7 @@ def test_killed_at_random_moments(mortals, tmp_path):
                 folder += 1
         last = mortals.order(what, tmp_path / str(folder))
         assert last["status"] == 0 and last["bits"] == truth
-        left = names(tmp_path / str(folder) / ("" if what == "solve" else "reduced-8"))
+        left = names(tmp_path / str(folder) / {"solve": "", "compare": "reduced-8", "converge": "finer"}[what])
         assert left == ["run.json", "solution.npz"], "a kill left something behind"
         folder += 1
     print("resumed from", [round(fraction, 2) for fraction in resumed])
