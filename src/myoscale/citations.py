@@ -260,6 +260,18 @@ ROSENBLATT_1952 = Citation(
     year="1952",
     doi="10.1214/aoms/1177729394",
 )
+GUCCIONE_1995 = Citation(
+    key="guccione1995finite",
+    kind="article",
+    author="Guccione, Julius M. and Costa, Kevin D. and McCulloch, Andrew D.",
+    title="Finite element stress analysis of left ventricular mechanics in the beating dog heart",
+    journal="Journal of Biomechanics",
+    volume="28",
+    number="10",
+    pages="1167--1177",
+    year="1995",
+    doi="10.1016/0021-9290(94)00174-3",
+)
 FOURNIER_GUILLIN_2015 = Citation(
     key="fournier2015rate",
     kind="article",

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse as sp
 
 from ..errors import InputError
 from ..types import is_traced
@@ -80,6 +81,8 @@ def _vector(value, ny, where):
 
 
 def _tissue(tissue) -> int:
+    if sp.issparse(tissue.mass_matrix):
+        return tissue.ny  # of finite elements, which see to their numbers themselves
     mass = np.asarray(tissue.mass_matrix, float)
     if mass.ndim != 2 or mass.shape[0] != mass.shape[1]:
         raise InputError(f"Expected the tissue's mass_matrix of shape (ny, ny). Received shape {mass.shape}.")

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ..fem import Space
 from ..fields import parameter
 from ..types import Array, Float, Scalar
 from .bridge import AbstractBridge, Stacked
@@ -85,8 +86,12 @@ class Start(eqx.Module):
 
 
 def tree_float(tree):
-    """Numbers in a pytree to float64 arrays, so that a new value is not a new program to compile."""
+    """Numbers in a pytree to float64 arrays, so that a new value is not a new program to compile; the node numbers of a `Space` stay whole."""
     number = lambda leaf: isinstance(leaf, float | int) and not isinstance(leaf, bool)
-    return jax.tree.map(
-        lambda leaf: jnp.asarray(leaf, float) if number(leaf) or eqx.is_array_like(leaf) else leaf, tree
-    )
+
+    def converted(leaf):
+        if isinstance(leaf, Space):
+            return jax.tree.map(jnp.asarray, leaf)
+        return jnp.asarray(leaf, float) if number(leaf) or eqx.is_array_like(leaf) else leaf
+
+    return jax.tree.map(converted, tree, is_leaf=lambda leaf: isinstance(leaf, Space))

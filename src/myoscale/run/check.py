@@ -15,7 +15,9 @@ from ..model import Model, Start, scheme_of
 from ..model.checks import check_model, constraint_rows
 from ..protocol import Activate, Protocol, Ramp, Release, legs
 from ..solution import Scenario
+from ..tissue import ContinuumTissue
 from ..types import Array, ArrayLike, is_traced
+from .continuum import check_continuum
 
 _MOST_TIMES = 1_000_000
 _SHORTEST = 1e-8  # a step of a protocol, as a part of t1
@@ -46,7 +48,9 @@ def check(scenario: Scenario) -> np.ndarray:
         raise InputError(f"Expected seed to be a whole number ≥ 0, below 2⁶³. Received {scenario.seed!r}.")
     if not is_traced((level, start)):
         check_level(level, scenario.model, start)
-    if not is_traced((scenario.model, drive)):
+    if isinstance(scenario.model.tissue, ContinuumTissue):
+        check_continuum(scenario)
+    elif not is_traced((scenario.model, drive)):
         _check_drive(drive, scenario.model, float(t1))
         _check_inertia(scenario)
         _check_noise(scenario)

@@ -15,8 +15,10 @@ from ..levels import AbstractLevel
 from ..model import Model, Start
 from ..protocol import legs
 from ..solution import Scenario, Solution
+from ..tissue import ContinuumTissue
 from ..types import ArrayLike, float64, is_traced
 from .check import check
+from .continuum import run_continuum
 from .resolve import given, resolved
 from .rungs import Rung, rungs
 from .stretches import Progress, Run, assemble, grid_of
@@ -79,13 +81,14 @@ def solve(
             )
         return _solve_traced(scenario, times)
     progress = progress or (lambda word, fraction: None)
+    run = _run if not isinstance(model.tissue, ContinuumTissue) else run_continuum
     if resume is None:
-        return _run(scenario, Run(scenario, times, progress))
+        return run(scenario, times, progress)
     with checkpoint.hold(resume, checkpoint.identity(scenario, times)) as kept:
         if (finished := kept.finished(scenario)) is not None:
             progress(level.label, 1.0)
             return finished
-        solution = _run(scenario, Run(scenario, times, progress, kept))
+        solution = run(scenario, times, progress, kept)
         try:
             kept.finish(solution)
         except OSError as error:
@@ -95,8 +98,11 @@ def solve(
         return solution
 
 
-def _run(scenario: Scenario, run: Run) -> Solution:
+def _run(
+    scenario: Scenario, times: np.ndarray, progress: Progress, kept: checkpoint.Checkpoint | None = None
+) -> Solution:
     """As it is, or under noise in as many pieces as it takes."""
+    run = Run(scenario, times, progress, kept)
     if scenario.model.noise is None:
         return _summed(scenario, run, 0)
     if (pieces := given(scenario, run.grid)) is not None:

@@ -1,6 +1,7 @@
 """Local kinematics of one lumped element: what its bridges see of the macroscopic coordinates y."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -26,10 +27,17 @@ class Displacement(AbstractKinematics):
 
 
 class DeformationGradient(AbstractKinematics):
-    """q = F, row by row, whose entries are the coordinates themselves: F affine in y, so q″ = 0 (ny = n²)."""
+    """q = F, row by row, whose entries are the coordinates themselves: F affine in y, so q″ = 0 (ny = n²).
+
+    In a continuum, F at the point.
+    """
 
     def __call__(self, y):
         return y
+
+    def of(self, F: Float[Array, "d d"], fibre: Float[Array, " d"]) -> Float[Array, " nq"]:
+        """q of a deformation gradient."""
+        return F.ravel()
 
 
 class RotationStretch(AbstractKinematics):
@@ -49,3 +57,13 @@ class RotationStretch(AbstractKinematics):
         cos, sin = jnp.cos(angle), jnp.sin(angle)
         f = jnp.array([[cos, -sin], [sin, cos]]) @ jnp.array([[stretch, shear], [shear, 1.0 / stretch]])
         return (f if self.size == 2 else jnp.eye(3).at[:2, :2].set(f)).ravel()
+
+
+class FibreStretch(eqx.Module):
+    """q = λ_f = |F a₀|, the stretch of the fibre (nq = 1): what a bridge along the fibre of a continuum sees."""
+
+    size: ClassVar[int] = 1
+
+    def of(self, F: Float[Array, "d d"], fibre: Float[Array, " d"]) -> Float[Array, " 1"]:
+        """q of a deformation gradient."""
+        return jnp.linalg.norm(F @ fibre)[None]

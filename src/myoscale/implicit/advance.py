@@ -1,0 +1,304 @@
+"""A run of a finite-element tissue, step by step: motion by Newton's method, attachment and detachment between two motions.
+
+As for lumped tissue a step of cycling bridges is M(h/2) · E(h) · M(h/2), the last half of one motion and the first half of the next being one. A motion that
+Newton's method cannot make is made in two halves, down to a millionth of the longest step; order 4 and 6 are symmetric compositions of
+the step of order 2. Nothing is carried from one saved time to the next but the `Standing`, so that a run may be divided there.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import macro, mechanics
+from ..drive import at, rates
+from ..errors import InputError
+from ..levels.integrate import Record, split
+from ..levels.splitting import Tally, closure_error, no_tally, share_attached
+from ..model import Momentum, scheme_of
+from ..numerics import small
+from ..numerics.composition import STAGES
+from ..population import AbstractCyclingPopulation, Ensemble
+from ..types import Array, PyTree
+from . import cells, points
+from .newton import Found, Held, Solver
+
+_SHORTEST = 1e-6  # of the longest step
+_EASY = 6  # iterations, after which a step may be twice as long
+
+
+class Standing(NamedTuple):
+    """Where a run stands."""
+
+    t: float
+    held: Held
+    z: PyTree
+    mass: Array  # of the bridges at each point, (P, nq, nq) a head
+    pull: Array  # force of the bridges, (P, nq)
+    outside: np.ndarray  # of loads and of what prescribes a motion, mean over the last step
+    load: float  # work of these
+    tally: Any
+    h: float  # longest motion that is tried next
+    last: float  # length of the last motion
+    moved: np.ndarray  # by how much it moved the tissue
+    exchanges: int
+    steps: int
+    iterations: int
+
+
+class Unreached(Exception):
+    """A motion that Newton's method cannot make, however short."""
+
+    def __init__(self, why: str, standing: Standing, residuals: tuple[float, ...]):
+        super().__init__(why)
+        self.why, self.standing, self.residuals = why, standing, residuals
+
+
+Watcher = Callable[[float, float, Found], None]  # time, length and outcome of a motion that was tried
+
+
+def begin(solver: Solver, z: PyTree, y: np.ndarray, v: np.ndarray, longest: float) -> Standing:
+    """At t = 0, before anything has moved; a static run begins at the equilibrium under the loads at 0.
+
+    **Raises:** `Unreached` if there is none near the start; `InputError` for bridges of mass whose inertia is not constant.
+    """
+    tissue, model, population = solver.tissue, solver.model, solver.population
+    y = solver.prescribed(0.0, y)
+    v = np.array(v)
+    for k, where in solver.layout.moved.items():
+        condition: Any = tissue.conditions[k]
+        v[where] = np.asarray(rates(condition.value, jnp.zeros(()), 1)[1])[0]
+    v[(solver.layout.number < 0) & ~np.isin(np.arange(len(v)), np.concatenate([*solver.layout.moved.values(), [-1]]))] = 0.0
+    q = cells.kinematics(tissue, y)
+    mass = points.masses(model, population, z, q)
+    heavy = not solver.static and bool(jnp.any(jnp.asarray(model.bridge.mass) > 0))
+    if heavy:
+        _check_inertia(solver, z, q)
+    elif not solver.static:
+        mass = jnp.zeros_like(mass)
+    u = jnp.zeros_like(q) if solver.static else cells.rates(tissue, y, v)
+    held = Held(y, v, np.asarray(cells.pressure_of(tissue, y)), q, u)
+    tally = no_tally(model, population, z) if isinstance(population, AbstractCyclingPopulation) else None
+    zero = np.zeros_like(y)
+    start = Standing(0.0, held, z, mass, jnp.zeros_like(q), zero, 0.0, tally, longest, longest, zero, 0, 0, 0)
+    if solver.static:
+        start = _settled(solver, start)
+        return start._replace(load=0.0, h=longest, moved=zero, steps=0)
+    return start._replace(pull=points.equilibrium(model, population, z, q, q).force)
+
+
+def _check_inertia(solver: Solver, z: PyTree, q: Array) -> None:
+    model = solver.model
+    scheme = scheme_of(model.bridge)
+    if not bool(points.inertia_is_constant(model, solver.population, z, q)):
+        raise InputError(
+            f"ContinuumTissue expected bridges whose extension is linear in what they see (Ω = 0) where they have a mass. Received "
+            f"{type(getattr(model.bridge, 'each', model.bridge)).__name__}: set its mass to 0."
+        )
+    if scheme is not None and scheme.momentum is Momentum.AT_REST:
+        raise InputError(
+            "ContinuumTissue expected heads that attach at the tissue's velocity (Momentum.COMOVING) where they have a mass. Received at_rest: set the mass to 0, or choose comoving."
+        )
+
+
+def _settled(solver: Solver, at: Standing) -> Standing:
+    """The equilibrium at t = 0; where it is too far for Newton's method, what holds the start in place is let go in steps."""
+    share, step = 0.0, 1.0
+    unbalanced: np.ndarray | None = None
+    while share < 1.0:
+        step = min(step, 1.0 - share)
+        withheld = None if unbalanced is None else (1.0 - share - step) * unbalanced
+        found = solver.step(at.z, at.mass, at.held, 0.0, 0.0, at.held.y, withheld)
+        if found.converged:
+            at = _arrived(solver, at, found, 0.0)
+            share, step = share + step, 2.0 * step
+            continue
+        if unbalanced is None:
+            unbalanced = solver.unbalanced(at.z, at.mass, at.held)
+        step /= 2.0
+        if step < 1e-4:
+            raise Unreached(f"{found.why} on the way to the equilibrium under the loads at t = 0", at, found.residuals)
+    return at
+
+
+def move(solver: Solver, at: Standing, until: float, longest: float, watch: Watcher) -> Standing:
+    """Move tissue and bridges to a later time, in as many steps as it takes.
+
+    **Raises:** `Unreached`.
+    """
+    stages = (1.0,) if solver.static else STAGES[solver.tissue.order]
+    while until - at.t > 1e-12 * max(until, longest):
+        left = until - at.t
+        h = left / math.ceil(left / min(at.h, longest) - 1e-9)
+        tried, good = at, True
+        for stage in stages:
+            found = _try(solver, tried, stage * h)
+            watch(tried.t, stage * h, found)
+            if not found.converged:
+                good = False
+                break
+            tried = _arrived(solver, tried, found, stage * h)
+        if good:
+            easy = found.iterations <= _EASY
+            at = tried._replace(
+                t=until if abs(until - tried.t) < 1e-12 * max(until, longest) else tried.t,
+                h=min(longest, 2.0 * at.h) if easy else at.h,
+                steps=at.steps + 1,
+            )
+            continue
+        if h / 2 < _SHORTEST * longest:
+            raise Unreached(found.why, at, found.residuals)
+        at = at._replace(h=h / 2)
+    return at
+
+
+def _try(solver: Solver, at: Standing, h: float) -> Found:
+    held = at.held
+    guess = held.y + at.moved * (h / at.last) if solver.static else held.y + h * held.v
+    found = solver.step(at.z, at.mass, held, at.t, h, guess)
+    if not found.converged and solver.static and np.any(at.moved):
+        found = solver.step(at.z, at.mass, held, at.t, h, held.y)  # a guess may be a bad one
+    return found
+
+
+def _arrived(solver: Solver, at: Standing, found: Found, h: float) -> Standing:
+    model, population, held = solver.model, solver.population, found.held
+    moved = held.y - at.held.y
+    z = points.arrive(model, population, at.z, at.held.q, held.q)
+    work = at.load
+    if solver.static:  # slow: what is done is what is stored
+        work += _stored(solver, held, z) - _stored(solver, at.held, at.z)
+    else:
+        work += float(found.outside @ moved)
+    return at._replace(
+        t=at.t + h,
+        held=held,
+        z=z,
+        pull=found.pull,
+        outside=found.outside,
+        load=work,
+        last=h or at.last,
+        moved=moved,
+        iterations=at.iterations + found.iterations,
+    )
+
+
+def _stored(solver: Solver, held: Held, z: PyTree) -> float:
+    books = points.books(solver.model, solver.population, z, held.q, held.u, jnp.zeros((held.q.shape[0], 1, 1)))
+    return float(cells.passive(solver.tissue, held.y) + books[1] + books[2])
+
+
+def exchange(solver: Solver, at: Standing, h: float, key: Array) -> Standing:
+    """Bridges attach and detach for h around the time where the run stands, with the energies that this moves."""
+    tissue, model, held = solver.tissue, solver.model, at.held
+    if solver.static:
+        u = (held.q - cells.kinematics(tissue, held.y - at.moved)) / at.last if at.last > 0 else jnp.zeros_like(held.q)
+    else:
+        u = cells.rates(tissue, held.y, held.v)
+    r = activation(solver, at.t, held.q)
+    keys = jax.random.split(jax.random.fold_in(key, at.exchanges), held.q.shape[0])
+    z, flux, mass, pair = _exchanged(model, solver.population, at.z, held.q, u, jnp.asarray(h), r, keys)
+    heads, tally = model.tissue.heads, at.tally
+    pair = heads @ pair
+    zero = jnp.zeros(())
+    kinetic = (zero, zero)
+    if not solver.static and bool(jnp.any(jnp.asarray(model.bridge.mass) > 0)):
+        unit = lambda count: 0.5 * heads @ jnp.einsum("p,pi,pij,pj->p", count, held.u, mass, held.u)
+        kinetic = unit(flux.attached), unit(flux.detached + flux.lost)
+        gained = (flux.attached - flux.detached - flux.lost)[:, None, None] * mass
+        mass = at.mass + gained
+    else:
+        mass = at.mass
+    tally = Tally(
+        energy_in=tally.energy_in + heads @ flux.energy_in + jnp.maximum(pair, 0.0) + kinetic[0],
+        energy_out=tally.energy_out + heads @ flux.energy_out + jnp.maximum(-pair, 0.0) + kinetic[1],
+        attachments=tally.attachments + flux.attached,
+        detachments=tally.detachments + flux.detached,
+        atp=tally.atp + flux.atp,
+        lost=tally.lost + flux.lost,
+        attached=tally.attached,
+        closure_error=tally.closure_error,
+    )
+    return at._replace(z=z, mass=mass, tally=tally, exchanges=at.exchanges + 1)
+
+
+def activation(solver: Solver, t: float, q: Array) -> Array:
+    """r at each point: the drive's, times the tissue's own field, times the overlap of filaments."""
+    tissue, now = solver.tissue, jnp.asarray(t, float)
+    r = jnp.broadcast_to(at(solver.drive.activation, now, 1)[0], q.shape[:1])
+    if tissue.activation is not None:
+        places = jnp.asarray(tissue.space.places).reshape(-1, tissue.space.dim)
+        field: Any = tissue.activation
+        r = r * jax.vmap(lambda X: jnp.asarray(field(now, X), float))(places)
+    if tissue.overlap is not None:
+        factor: Any = tissue.overlap
+        r = r * jax.vmap(lambda q: jnp.asarray(factor(q[0]), float))(q)
+    return r
+
+
+@eqx.filter_jit
+def _exchanged(model, population, z, q, u, h, r, keys):
+    """Populations afterwards, fluxes, the inertia of one attached head, and the change of pair energy, at every point."""
+
+    def point(bridge, z, q, u, r, key):
+        after, flux = population.exchange(bridge, z, q, u, h, r, key)
+        pair = population.energies(bridge, after, q)[1] - population.energies(bridge, z, q)[1]
+        return after, flux, population.unit_inertia(bridge, z, q), pair
+
+    return points.over(model, point, z, q, u, r, keys)
+
+
+def record(solver: Solver, at: Standing) -> Record:
+    """Everything kept of one instant."""
+    tissue, model, population, held = solver.tissue, solver.model, solver.population, at.held
+    books = points.books(model, population, at.z, held.q, held.u, at.mass)
+    moving = 0.0 if solver.static else 1.0
+    kinetic = moving * 0.5 * float(held.v @ (solver.mass @ held.v))
+    ledger = macro.Ledger(*map(np.asarray, (kinetic, moving * books[0], cells.passive(tissue, held.y), books[1], books[2])))
+    residual, weakest = _exactness(model, population, at.z, held.q)
+    tally = at.tally
+    if isinstance(population, AbstractCyclingPopulation):
+        tally = tally._replace(
+            attached=share_attached(model, population, at.z), closure_error=closure_error(model, population, at.z)
+        )
+        z = _summary(model, population, at.z, held.q)
+    else:
+        z = split(model, population, held.y, at.z)[0]
+    found = Record(
+        y=held.y,
+        v=held.v,
+        z=z,
+        load=np.asarray(at.load),
+        damping=np.zeros(()),
+        ledger=ledger,
+        force=tissue.heads[:, None] * at.pull,
+        reaction=np.where(solver.layout.number < 0, at.outside, 0.0),
+        residual=residual,
+        singular_value=weakest,
+        compression=np.zeros(()),
+        cycling=tally,
+    )
+    return jax.tree.map(np.asarray, found)
+
+
+@eqx.filter_jit
+def _summary(model, population, z, q):
+    return points.over(model, population.summary, z, q)
+
+
+@eqx.filter_jit
+def _exactness(model, population, z, q):
+    """max |g − c| of an ensemble, and the smallest singular value of g_x over everything represented."""
+    def point(bridge, z, q):
+        values = jax.vmap(lambda x: small.signed_singular_value(mechanics.jacobians(bridge, x, q)[0]))
+        weak = jnp.min(jnp.abs(values(population.probes(z, bridge, q))))
+        if not isinstance(population, Ensemble):
+            return jnp.zeros(()), weak
+        return population.exactness(bridge, z, q, jnp.zeros_like(q))[0], weak
+
+    residual, weak = points.over(model, point, z, q)
+    return jnp.max(residual), jnp.min(weak)

@@ -1,0 +1,268 @@
+"""One implicit step of a finite-element tissue and its bridges, solved together by Newton's method.
+
+The tangent holds everything: passive stiffness, the bridges' active stiffness and inertia, follower loads, the tissue's mass. Where it is symmetric
+(equilibrium, no follower load) only half of it is made into factors.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..drive import AbstractDrive, at
+from ..fem.pattern import vector
+from ..model import Model
+from ..tissue import ContinuumTissue, Motion, Pressure, Springs, Traction
+from ..types import Array, Float, PyTree
+from . import cells, points
+from .layout import Layout, layout
+
+_ITERATIONS = 20
+_STALLED = 10  # residual above the best one by this factor: the step is too long
+_HALVINGS = 6  # of an iteration that would turn a cell inside out
+SMALL = 1e-11  # residual beside the sum of the sizes of its parts; rounding leaves about 1e-14
+
+
+class Held(NamedTuple):
+    """The tissue at one time."""
+
+    y: Float[np.ndarray, " ny"]
+    v: Float[np.ndarray, " ny"]
+    p: Float[np.ndarray, " pressures"]
+    q: Array  # (P, nq)
+    u: Array  # (P, nq), velocity of the bridges
+
+
+class Found(NamedTuple):
+    """The end of a step; `converged` tells whether it is one."""
+
+    held: Held
+    converged: bool
+    iterations: int
+    residuals: tuple[float, ...]
+    outside: Float[np.ndarray, " ny"]  # force of loads and of what prescribes a motion, mean over the step
+    pull: Any = None  # of the bridges, (P, nq) a head
+    why: str = ""
+
+
+@dataclasses.dataclass
+class Solver:
+    """Everything about a tissue that does not change from step to step."""
+
+    model: Model
+    drive: AbstractDrive
+    population: Any
+    static: bool
+    layout: Layout = dataclasses.field(init=False)
+    mass: Any = dataclasses.field(init=False)  # M₀, sparse
+    solves: int = 0
+
+    def __post_init__(self):
+        tissue = self.tissue
+        self.layout = layout(tissue)
+        self.mass = tissue.mass_matrix
+        follows = any(isinstance(one, Pressure) for one in tissue.conditions)
+        self.linear = self.layout.linear(symmetric=self.static and not follows)
+        d, nodes = tissue.space.dim, np.asarray(tissue.space.values)
+        block = np.einsum("eq,qa,qb->eab", float(tissue.density) * np.asarray(tissue.space.dx), nodes, nodes)
+        size = nodes.shape[1] * d
+        self._masses = np.einsum("eab,ij->eaibj", block, np.eye(d)).reshape(-1, size, size)
+
+    @property
+    def tissue(self) -> ContinuumTissue:
+        """The model's."""
+        tissue = self.model.tissue
+        assert isinstance(tissue, ContinuumTissue)
+        return tissue
+
+    @property
+    def kind(self) -> str:
+        """Which stress."""
+        return "equilibrium" if self.static else self.tissue.stepper
+
+    def prescribed(self, t: float, y: np.ndarray) -> np.ndarray:
+        """y with what is prescribed at t."""
+        y = np.array(y)
+        for k, where in self.layout.moved.items():
+            condition = self.tissue.conditions[k]
+            assert isinstance(condition, Motion)
+            y[where] = np.asarray(at(condition.value, jnp.asarray(t), 1))[0]
+        return y
+
+    def step(
+        self,
+        z: PyTree,
+        mass: Array,
+        begin: Held,
+        t: float,
+        h: float,
+        guess: np.ndarray,
+        withheld: np.ndarray | None = None,
+    ) -> Found:
+        """From `begin` at t to t + h; mass (P, nq, nq) of the bridges; `withheld` (ny,), a further force on the tissue."""
+        tissue, lay = self.tissue, self.layout
+        y, p = self.prescribed(t + h, guess), np.array(begin.p)
+        when = t + h if self.static else t + h / 2
+        F0, p0 = cells.gradients(tissue, begin.y), cells.pressures(tissue, begin.p)
+        seen, best, why = [], np.inf, ""
+        for k in range(_ITERATIONS):
+            made = self._assembled(z, mass, begin, F0, p0, y, p, h, when)
+            if withheld is not None:
+                made = made._replace(r=made.r - withheld)
+            if not (np.isfinite(made.r).all() and np.isfinite(made.c).all()):
+                why = "forces are not numbers"
+                break
+            free = self._gather(made.r)
+            scale = max(float(np.max(made.size, initial=0.0)), 1e-300)
+            off = max(
+                float(np.max(np.abs(free), initial=0.0)) / scale, float(np.max(np.abs(made.c), initial=0.0)) / made.volume
+            )
+            seen.append(off)
+            if off <= SMALL or (k and off < 1e-9 and off > 0.3 * best):  # rounding ends it
+                return Found(self._held(begin, y, p, h), True, k, tuple(seen), made.outside, made.pull)
+            if off > _STALLED * best and k > 3:
+                why = "Newton's method does not converge"
+                break
+            best = min(best, off)
+            dy, dp = self._correction(made, free)
+            if not (np.isfinite(dy).all() and np.isfinite(dp).all()):
+                why = "the tangent is singular"
+                break
+            part = self._part(begin, y, dy)
+            if part is None:
+                why = "a cell turns inside out"
+                break
+            y, p = y + part * dy, p + part * dp
+        else:
+            why = "Newton's method does not converge"
+        return Found(begin, False, len(seen), tuple(seen), np.zeros_like(y), None, why)
+
+    def unbalanced(self, z: PyTree, mass: Array, begin: Held) -> np.ndarray:
+        """What would hold the tissue where it is, at equilibrium at t = 0, (ny,)."""
+        F, p = cells.gradients(self.tissue, begin.y), cells.pressures(self.tissue, begin.p)
+        return self._assembled(z, mass, begin, F, p, begin.y, begin.p, 0.0, 0.0).r
+
+    def _held(self, begin: Held, y: np.ndarray, p: np.ndarray, h: float) -> Held:
+        q = cells.kinematics(self.tissue, y)
+        if self.static:
+            return Held(y, (y - begin.y) / h if h > 0 else np.zeros_like(y), p, q, jnp.zeros_like(q))
+        return Held(y, 2.0 * (y - begin.y) / h - begin.v, p, q, 2.0 * (q - begin.q) / h - begin.u)
+
+    def _assembled(self, z, mass, begin: Held, F0, p0, y, p, h, when) -> "Assembled":
+        tissue, lay = self.tissue, self.layout
+        F1, p1, q1 = cells.gradients(tissue, y), cells.pressures(tissue, p), cells.kinematics(tissue, y)
+        if self.static:
+            pulls = points.equilibrium(self.model, self.population, z, begin.q, q1)
+        else:
+            conserving = tissue.stepper == "energy-momentum"
+            pulls = points.motion(
+                self.model, self.population, z, mass, begin.q, begin.u, q1, jnp.asarray(h), conserving
+            )
+        found = cells.blocks(tissue, cells.Way(F0, F1, p0, p1, q1), pulls, self.kind)
+        r, c, uu, up, pu, pp = map(np.asarray, found[:6])
+        every = self._rows
+        residual = np.bincount(every.ravel(), weights=r.ravel(), minlength=tissue.ny)
+        size = np.bincount(every.ravel(), weights=np.asarray(found.size).ravel(), minlength=tissue.ny)
+        outside = np.zeros(tissue.ny)
+        loads = self._loads(0.5 * (begin.y + y) if not self.static else y, when)
+        factor = 1.0 if self.static else 0.5  # of what is taken half way
+        added = []
+        for k, (rows, load) in loads.items():
+            if load is None:
+                continue
+            force = np.bincount(rows.ravel(), weights=np.asarray(load.r).ravel(), minlength=tissue.ny)
+            residual += force
+            size += np.abs(force)
+            if not isinstance(tissue.conditions[k], Springs):
+                outside -= force
+            if load.uu is not None:
+                added.append(factor * np.asarray(load.uu))
+            else:
+                added.append(np.zeros((len(rows), rows.shape[1], rows.shape[1])))
+        given = np.asarray(at(self.drive.load, jnp.asarray(when), tissue.ny))
+        residual, outside, size = residual - given, outside + given, size + np.abs(given)
+        if not self.static:
+            push = self.mass @ (2.0 * (y - begin.y) / h - 2.0 * begin.v) / h
+            residual, size = residual + push, size + np.abs(push)
+            uu = uu + 2.0 / h**2 * self._masses
+        held = lay.number < 0
+        outside = np.where(held, outside + residual, outside)  # what prescribes a motion balances it
+        if tissue.space.continuous:
+            c = np.bincount(np.asarray(tissue.space.pressure_nodes).ravel(), weights=c.ravel(), minlength=len(p))
+            whole = np.bincount(
+                np.asarray(tissue.space.pressure_nodes).ravel(),
+                weights=np.broadcast_to(np.sum(tissue.space.dx, 1)[:, None], tissue.space.pressure_nodes.shape).ravel(),
+                minlength=len(p),
+            )
+        else:
+            c, whole = c.ravel(), np.sum(np.asarray(tissue.space.dx), axis=1)
+        return Assembled(residual, c, uu, up, pu, pp, added, size, float(np.min(whole)), outside, pulls.force)
+
+    @property
+    def _rows(self) -> np.ndarray:
+        nodes, d = np.asarray(self.tissue.space.nodes), self.tissue.space.dim
+        return (nodes[:, :, None] * d + np.arange(d)).reshape(len(nodes), -1)
+
+    def _loads(self, y: np.ndarray, t: float) -> dict[int, Any]:
+        tissue, found = self.tissue, {}
+        for k, dofs in self.layout.dofs.items():
+            one, facets = tissue.conditions[k], tissue.space.facets[tissue.conditions[k].boundary]
+            if isinstance(one, Traction):
+                value = at(one.value, jnp.asarray(t), tissue.space.dim)
+                load = cells.Loads(cells.traction(tissue, facets, value), None)
+            elif isinstance(one, Pressure):
+                load = cells.pressure(tissue, facets, y, at(one.value, jnp.asarray(t), 1)[0])
+            else:
+                load = cells.springs(tissue, facets, y, jnp.asarray(one.stiffness, float))
+            found[k] = dofs, load
+        return found
+
+    def _gather(self, full: np.ndarray) -> np.ndarray:
+        return vector(self.layout.displacements, self.layout.number, full)
+
+    def _correction(self, made: "Assembled", free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's, of y and p."""
+        lay, self.solves = self.layout, self.solves + 1
+        if lay.size > lay.displacements:
+            blocks = [made.uu, made.up, made.pu, made.pp, *made.added]
+            right = -np.concatenate([free, made.c])
+            found = self.linear.solve(self.linear.pattern.matrix(blocks), right)
+            dp = found[lay.displacements :]
+            return self._spread(found), dp
+        inverse = 1.0 / made.pp[:, 0, 0]
+        condensed = made.uu - inverse[:, None, None] * made.up * made.pu
+        right = -free + vector(lay.displacements, lay.cells, made.up[:, :, 0] * (inverse * made.c)[:, None])
+        found = self.linear.solve(self.linear.pattern.matrix([condensed, *made.added]), right)
+        dy = self._spread(found)
+        dp = -inverse * (made.c + np.einsum("ed,ed->e", made.pu[:, 0], dy[self._rows]))
+        return dy, dp
+
+    def _spread(self, found: np.ndarray) -> np.ndarray:
+        number = self.layout.number
+        return np.where(number < 0, 0.0, found[np.maximum(number, 0)])
+
+    def _part(self, begin: Held, y: np.ndarray, dy: np.ndarray) -> float | None:
+        """How much of a correction keeps every J positive; None if none does."""
+        part = 1.0
+        for _ in range(_HALVINGS):
+            if float(cells.least(self.tissue, y + part * dy)) > 0:
+                return part
+            part /= 2
+        return None
+
+
+class Assembled(NamedTuple):
+    """The system of one iteration: residuals in all displacements, blocks of cells and of loaded facets."""
+
+    r: np.ndarray
+    c: np.ndarray
+    uu: np.ndarray
+    up: np.ndarray
+    pu: np.ndarray
+    pp: np.ndarray
+    added: list[np.ndarray]
+    size: np.ndarray
+    volume: float
+    outside: np.ndarray
+    pull: Array

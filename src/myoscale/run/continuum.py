@@ -1,0 +1,184 @@
+"""A run of a finite-element tissue: from saved time to saved time, watched, interrupted, kept and resumed between them."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import checkpoint, implicit
+from ..books import Stats
+from ..drive import Free, QuasiStatic
+from ..errors import InputError, InterruptedRun, NotKeptError, StoppedError
+from ..levels import AbstractPointLevel, Constrained
+from ..levels.base import need_memory
+from ..levels.integrate import Record
+from ..levels.steps import complete, divided, fastest
+from ..macro import Ledger
+from ..model import scheme_of
+from ..model.scenario import tree_float
+from ..population import AbstractCyclingPopulation
+from ..population.ensemble import Particles
+from ..solution import Scenario, Solution
+from ..tissue import ContinuumTissue
+from .begin import Begun
+from .programs import Costs
+from .stretches import Progress, assemble
+
+_SHOWN = 4  # residuals of Newton's method in a line of progress
+
+
+def check_continuum(scenario: Scenario) -> None:
+    """Raise `InputError` unless a scenario on a continuum can be run."""
+    model, tissue = scenario.model, scenario.model.tissue
+    assert isinstance(tissue, ContinuumTissue)
+    if isinstance(scenario.level, Constrained):
+        raise InputError(
+            f"{scenario.level.label} carries multipliers of bridges, which ContinuumTissue eliminates. Use Reduced, Characteristics, Kinetic or MomentClosure."
+        )
+    if type(scenario.drive) not in (Free, QuasiStatic):
+        raise InputError(
+            f"ContinuumTissue expected drive to be Free or QuasiStatic. Received {type(scenario.drive).__name__}: prescribe motion and loads by the tissue's conditions, Motion for instance."
+        )
+    if model.noise is not None:
+        raise InputError("ContinuumTissue expected a model without noise. Received one with noise: leave it out.")
+    if isinstance(scenario.drive, Free) and not float(tissue.density) > 0:
+        raise InputError(
+            "ContinuumTissue expected density > 0 for a drive with inertia. Received 0: give it a density, or use drive=QuasiStatic()."
+        )
+
+
+def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any = None) -> Solution:
+    """Run it.
+
+    **Raises:** as `solve`.
+    """
+    costs, level = Costs(), complete(scenario.level, scenario.model)
+    model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
+    tissue: ContinuumTissue = model.tissue
+    word, t1 = level.label, float(scenario.t1)
+    progress(f"{word}: compiling", 0.0)
+    grid = times if times[-1] >= t1 * (1 - 1e-12) else np.append(times, t1)
+    vector = lambda value: np.broadcast_to(np.asarray(value, float), (tissue.ny,)).copy()
+    y = vector(start.y)
+    key, cycles = jax.random.key(scenario.seed), scheme_of(model.bridge) is not None
+    q = tissue.kinematics(jnp.asarray(y))
+    particles = (
+        Particles(*level.points(start, q.shape[0], key, scenario.seed))
+        if isinstance(level, AbstractPointLevel) and not cycles
+        else None
+    )
+    if particles is None:
+        need_memory(level, q.shape[0] * (len(grid) + 3) * _size(level))
+    population, z = level.begin(model, start, q, key, scenario.seed)
+    solver = implicit.Solver(model, drive, population, isinstance(drive, QuasiStatic))
+    gap = float(np.min(np.diff(grid))) if len(grid) > 1 else t1
+    longest = gap if tissue.dt is None else float(tissue.dt)
+    begun = Begun(population, None, None, None, jnp.asarray(y), particles)
+    run = _Run(scenario, solver, begun, grid, times, costs, kept)
+    watch = functools.partial(_watched, progress, word, t1)
+    at: Any = None
+    try:
+        at = implicit.begin(solver, z, y, vector(start.v), longest)
+        records, done = [], 0
+        if kept is not None and (found := kept.read()) is not None:
+            at, records, done = run.restored(found, at)
+        progress(word, at.t / t1)
+        for k in range(done, len(grid)):
+            steps = divided(level, float(fastest(model)), np.array([0.0, grid[k] - at.t])) if cycles and grid[k] > at.t else 1
+            at = _advanced(solver, at, float(grid[k]), steps, longest, watch, cycles, jax.random.fold_in(key, 1))
+            records.append(implicit.record(solver, at))
+            progress(word, at.t / t1)
+            if kept is not None and k + 1 < len(grid) and kept.due() and (trouble := run.keep(at, records)):
+                raise NotKeptError(f"{word} stops at t = {at.t:g} of {t1:g}. {trouble}", run.solution(at, records))
+    except implicit.Unreached as stop:
+        where, records = stop.standing.t, locals().get("records", [])
+        share = "" if not t1 else f" ({where / t1:.1%} of the run)"
+        residuals = ", ".join(f"{r:.1e}" for r in stop.residuals[-_SHOWN:])
+        raise StoppedError(
+            f"{word} stops at t = {where:.6g}{share}: {stop.why}, even in the shortest steps (residuals {residuals}). Load it more slowly, refine the cells, "
+            "or make the tissue stiffer there; the results so far are kept.",
+            run.solution(stop.standing, records),
+        ) from None
+    except KeyboardInterrupt as interrupt:
+        records = locals().get("records", [])
+        solution, trouble = run.solution(at, records), run.keep(at, records) if at is not None else None
+        t = 0.0 if at is None else at.t
+        message = f"Interrupted at t = {t:g} of {t1:g}; the results so far are kept."
+        raise InterruptedRun(" ".join(filter(None, (message, trouble))), solution) from interrupt
+    finally:
+        solver.linear.close()
+    solution = run.solution(at, records)
+    assert solution is not None
+    return solution
+
+
+def _advanced(solver, at, until: float, steps: int, longest: float, watch, cycles: bool, key):
+    """From one saved time to the next."""
+    if not cycles or until <= at.t:
+        return implicit.move(solver, at, until, longest, watch)
+    h, begin = (until - at.t) / steps, at.t
+    for k in range(steps):
+        at = implicit.move(solver, at, begin + (k + 0.5) * h, longest, watch)
+        at = implicit.exchange(solver, at, h, key)
+    return implicit.move(solver, at, until, longest, watch)
+
+
+def _watched(progress: Progress, word: str, t1: float, t: float, h: float, found: implicit.Found) -> None:
+    residuals = " ".join(f"{r:.0e}" for r in found.residuals[-_SHOWN:])
+    said = residuals if found.converged else f"{found.why}: step halved"
+    progress(f"{word}: t = {t + h:.4g}, residuals {said}", min(t / t1, 1.0))
+
+
+def _size(level: Any) -> int:
+    """Numbers that a population is kept in at one point and time, about."""
+    return 4 * int(getattr(level, "cells", 0) or getattr(level, "nodes", 0) or getattr(level, "n", 0) or 4)
+
+
+class _Run:
+    """What makes a solution of records, and keeps a run in its folder."""
+
+    def __init__(self, scenario, solver, begun, grid, times, costs, kept):
+        self.scenario, self.solver, self.begun = scenario, solver, begun
+        self.grid, self.times, self.costs, self.kept = grid, times, costs, kept
+
+    def solution(self, at, records: list[Record]) -> Solution | None:
+        """What has been computed so far, None if no saved time has been reached."""
+        if not records:
+            return None
+        record = jax.tree.map(lambda *parts: np.stack(parts), *records)
+        count = len(records)
+        stats = Stats(
+            path=f"{self.solver.tissue.element} on {len(self.solver.tissue.space.nodes):,} cells, {self.solver.linear.name}",
+            steps=at.steps,
+            right_hand_sides=at.iterations,
+            wall=self.costs.wall,
+            compile=self.costs.compile,
+            memory=self.costs.memory,
+            compression=0.0,
+        )
+        times = self.times[self.times <= self.grid[count - 1] * (1 + 1e-12)]
+        return assemble(self.scenario, times, self.grid[:count], self.begun, record, stats)
+
+    def keep(self, at, records: list[Record]) -> str | None:
+        """Write where the run stands; returns why it could not."""
+        if self.kept is None or not records:
+            return None
+        record = jax.tree.map(lambda *parts: np.stack(parts), *records)
+        trees = {"state": at._replace(h=np.asarray(at.h)), "record": record}
+        try:
+            self.kept.write(trees, {"t": at.t, "wall": self.costs.wall})
+        except OSError as error:
+            return checkpoint.cannot_keep(self.kept.folder, error)
+        return None
+
+    def restored(self, found: checkpoint.Kept, like) -> tuple[Any, list[Record], int]:
+        """Where an earlier process left the run."""
+        state = found.tree("state", like)
+        numbers = {name: type(getattr(like, name))(getattr(state, name)) for name in like._fields if isinstance(getattr(like, name), int | float)}
+        state = state._replace(**numbers)
+        record = found.tree("record", implicit.record(self.solver, like))
+        count = len(record.y)
+        self.costs.add(found.numbers["wall"], 0.0, 0)
+        return state, [jax.tree.map(lambda a, k=k: a[k], record) for k in range(count)], count

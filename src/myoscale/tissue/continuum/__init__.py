@@ -1,0 +1,23 @@
+"""Tissue as a continuum: materials, conditions at the boundary, and the tissue itself."""
+
+from .conditions import AbstractCondition, Clamp, Motion, Pressure, Springs, Tie, Traction
+from .materials import AbstractMaterial, FibreReinforced, Guccione, MooneyRivlin, NeoHookean
+from .tissue import ContinuumTissue, determinant, solid
+
+__all__ = [
+    "AbstractCondition",
+    "AbstractMaterial",
+    "Clamp",
+    "ContinuumTissue",
+    "FibreReinforced",
+    "Guccione",
+    "MooneyRivlin",
+    "Motion",
+    "NeoHookean",
+    "Pressure",
+    "Springs",
+    "Tie",
+    "Traction",
+    "determinant",
+    "solid",
+]
