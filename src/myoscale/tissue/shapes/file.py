@@ -26,6 +26,8 @@ class MeshFile(AbstractShape):
     **Arguments:** `path`; `fibre` (d,), one direction for all, or None: the file's cell data "fibre", one direction (d,) for each
     cell, of any length; `scale`, by which coordinates are multiplied.
 
+    In gmsh's files, cell data need a row for each element, lines and points too, and format 4.1: meshio reads no others.
+
     **Raises:** `InputError` if there is no such file, and from `dim` and `cut` if what it holds cannot be used (see `read`).
     """
 

@@ -82,7 +82,7 @@ def _parse(path: str) -> meshio.Mesh:
         what = " ".join((said.getvalue() if isinstance(error, SystemExit) else str(error)).split())
         raise InputError(
             f"MeshFile expected a mesh that meshio reads in {path}. Received one it cannot ({what or type(error).__name__}): "
-            "save it as gmsh's .msh."
+            "save it anew, in gmsh's format 4.1 for instance."
         ) from error
 
 
