@@ -60,4 +60,4 @@ class Linear:
         """Give back Pardiso's memory."""
         if self._pardiso is not None:
             self._pardiso.free_memory(everything=True)
-            self._pardiso, self.name = None, "SuperLU"
+            self._pardiso = None

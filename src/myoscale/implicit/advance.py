@@ -38,7 +38,6 @@ class Standing(NamedTuple):
     held: Held
     z: PyTree
     mass: Array  # of the bridges at each point, (P, nq, nq) a head
-    pull: Array  # force of the bridges, (P, nq)
     outside: np.ndarray  # of loads and of what prescribes a motion, mean over the last step
     load: float  # work of these
     tally: Any
@@ -84,11 +83,11 @@ def begin(solver: Solver, z: PyTree, y: np.ndarray, v: np.ndarray, longest: floa
     held = Held(y, v, np.asarray(cells.pressure_of(tissue, y)), q, u)
     tally = no_tally(model, population, z) if isinstance(population, AbstractCyclingPopulation) else None
     zero = np.zeros_like(y)
-    start = Standing(0.0, held, z, mass, jnp.zeros_like(q), zero, 0.0, tally, longest, longest, zero, 0, 0, 0)
+    start = Standing(0.0, held, z, mass, zero, 0.0, tally, longest, longest, zero, 0, 0, 0)
     if solver.static:
         start = _settled(solver, start)
         return start._replace(load=0.0, h=longest, moved=zero, steps=0)
-    return start._replace(pull=points.equilibrium(model, population, z, q, q).force)
+    return start
 
 
 def _check_inertia(solver: Solver, z: PyTree, q: Array) -> None:
@@ -178,7 +177,6 @@ def _arrived(solver: Solver, at: Standing, found: Found, h: float) -> Standing:
         t=at.t + h,
         held=held,
         z=z,
-        pull=found.pull,
         outside=found.outside,
         load=work,
         last=h or at.last,
@@ -260,7 +258,7 @@ def record(solver: Solver, at: Standing) -> Record:
     kinetic = moving * 0.5 * float(held.v @ (solver.mass @ held.v))
     ledger = macro.Ledger(*map(np.asarray, (kinetic, moving * books[0], cells.passive(tissue, held.y), books[1], books[2])))
     residual, weakest = _exactness(model, population, at.z, held.q)
-    tally = at.tally
+    force, tally = _force(solver, at), at.tally
     if isinstance(population, AbstractCyclingPopulation):
         tally = tally._replace(
             attached=share_attached(model, population, at.z), closure_error=closure_error(model, population, at.z)
@@ -275,7 +273,7 @@ def record(solver: Solver, at: Standing) -> Record:
         load=np.asarray(at.load),
         damping=np.zeros(()),
         ledger=ledger,
-        force=tissue.heads[:, None] * at.pull,
+        force=tissue.heads[:, None] * force,
         reaction=np.where(solver.layout.number < 0, at.outside, 0.0),
         residual=residual,
         singular_value=weakest,
@@ -283,6 +281,17 @@ def record(solver: Solver, at: Standing) -> Record:
         cycling=tally,
     )
     return jax.tree.map(np.asarray, found)
+
+
+def _force(solver: Solver, at: Standing) -> Array:
+    """What the bridges do to the tissue at each point, per head, inertia included."""
+    held = at.held
+    pull = points.equilibrium(solver.model, solver.population, at.z, held.q, held.q).force
+    if solver.static or not bool(jnp.any(at.mass != 0)):
+        return pull
+    y = solver.acceleration(at.mass, held, pull, at.t)
+    turned = cells.rates(solver.tissue, held.y, y) + cells.bias(solver.tissue, held.y, held.v)
+    return pull - jnp.einsum("pij,pj->pi", at.mass, turned)
 
 
 @eqx.filter_jit

@@ -20,6 +20,9 @@ from ..types import Array, Float
 from .points import CHUNK, Pulls
 
 
+SLIGHT = 1e-4  # strain whose stress counts as one, where the size of a residual is judged
+
+
 class Blocks(NamedTuple):
     """Residuals and derivatives of all cells; displacements of a cell's nodes one after the other, D = A·d."""
 
@@ -128,7 +131,8 @@ def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str) -> Blocks
         D = nodes * d
         weighted = dx[:, None, None] * grads  # (Q, A, d)
         r = jnp.einsum("qaj,qij->ai", weighted, P).ravel()
-        size = jnp.einsum("qaj,qij->ai", jnp.abs(weighted), jnp.abs(P)).ravel()
+        felt = jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]  # where stresses cancel, of parts
+        size = jnp.einsum("qaj,qij->ai", jnp.abs(weighted), felt).ravel()
         # A is ∂P_ij/∂F_kl with (kl) first
         uu = jnp.einsum("qaj,qklij,qbl->aibk", weighted, A, grads, optimize="optimal").reshape(D, D)
         up = jnp.einsum("qaj,qij,qb->aib", weighted, G, N, optimize="optimal").reshape(D, -1)
@@ -204,3 +208,22 @@ def pressure_of(tissue: ContinuumTissue, y: Array) -> Float[Array, " pressures"]
 def passive(tissue: ContinuumTissue, y: Array) -> Float[Array, ""]:
     """W₀."""
     return tissue.energy(y)
+
+
+@eqx.filter_jit
+def bias(tissue: ContinuumTissue, y: Array, v: Array) -> Float[Array, "P nq"]:
+    """q̈₀ = q″[ẏ, ẏ] at every point."""
+    first = lambda y: jax.jvp(tissue.kinematics, (y,), (v,))[1]
+    return jax.jvp(first, (y,), (v,))[1]
+
+
+@eqx.filter_jit
+def inertia(tissue: ContinuumTissue, F: Array, mass: Float[Array, "P nq nq"]) -> Float[Array, "E D D"]:
+    """The bridges' inertia in every cell, Σ ω (∂q/∂y)ᵀ M (∂q/∂y)."""
+    space = tissue.space
+    cells, points, nodes, d = space.slopes.shape
+    of = lambda F, fibre: jax.jacfwd(lambda F: tissue.local.of(F, fibre[:d]))(F)
+    slope = jax.vmap(of)(F, jnp.asarray(tissue.fibres)).reshape(cells, points, -1, d, d)
+    along = jnp.einsum("eqnij,eqaj->eqnai", slope, jnp.asarray(space.slopes)).reshape(cells, points, -1, nodes * d)
+    weight = tissue.bridges * jnp.asarray(space.dx)[..., None, None] * mass.reshape(cells, points, *mass.shape[1:])
+    return jnp.einsum("eqnx,eqnm,eqmy->exy", along, weight, along, optimize="optimal")

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ..drive import AbstractDrive, at
+from ..drive import AbstractDrive, at, rates
+from ..fem import Linear, Pattern
 from ..fem.pattern import vector
 from ..model import Model
 from ..tissue import ContinuumTissue, Motion, Pressure, Springs, Traction
@@ -21,7 +22,7 @@ from .layout import Layout, layout
 _ITERATIONS = 20
 _STALLED = 10  # residual above the best one by this factor: the step is too long
 _HALVINGS = 6  # of an iteration that would turn a cell inside out
-SMALL = 1e-11  # residual beside the sum of the sizes of its parts; rounding leaves about 1e-14
+SMALL = 1e-12  # residual beside the sum of the sizes of its parts; rounding leaves about 1e-14
 
 
 class Held(NamedTuple):
@@ -42,7 +43,6 @@ class Found(NamedTuple):
     iterations: int
     residuals: tuple[float, ...]
     outside: Float[np.ndarray, " ny"]  # force of loads and of what prescribes a motion, mean over the step
-    pull: Any = None  # of the bridges, (P, nq) a head
     why: str = ""
 
 
@@ -56,6 +56,7 @@ class Solver:
     static: bool
     layout: Layout = dataclasses.field(init=False)
     mass: Any = dataclasses.field(init=False)  # M₀, sparse
+    instant: Linear | None = None  # for accelerations, where they are asked for
     solves: int = 0
 
     def __post_init__(self):
@@ -120,7 +121,7 @@ class Solver:
             )
             seen.append(off)
             if off <= SMALL or (k and off < 1e-9 and off > 0.3 * best):  # rounding ends it
-                return Found(self._held(begin, y, p, h), True, k, tuple(seen), made.outside, made.pull)
+                return Found(self._held(begin, y, p, h), True, k, tuple(seen), made.outside)
             if off > _STALLED * best and k > 3:
                 why = "Newton's method does not converge"
                 break
@@ -136,12 +137,41 @@ class Solver:
             y, p = y + part * dy, p + part * dp
         else:
             why = "Newton's method does not converge"
-        return Found(begin, False, len(seen), tuple(seen), np.zeros_like(y), None, why)
+        return Found(begin, False, len(seen), tuple(seen), np.zeros_like(y), why)
 
     def unbalanced(self, z: PyTree, mass: Array, begin: Held) -> np.ndarray:
         """What would hold the tissue where it is, at equilibrium at t = 0, (ny,)."""
         F, p = cells.gradients(self.tissue, begin.y), cells.pressures(self.tissue, begin.p)
         return self._assembled(z, mass, begin, F, p, begin.y, begin.p, 0.0, 0.0).r
+
+    def acceleration(self, mass: Array, held: Held, pull: Array, t: float) -> np.ndarray:
+        """ÿ at t, (ny,), where the bridges have this inertia and pull so hard without it."""
+        tissue, lay = self.tissue, self.layout
+        y, v, p = held.y, held.v, held.p
+        F, pressure = cells.gradients(tissue, y), cells.pressures(tissue, p)
+        bent = jnp.einsum("pij,pj->pi", mass, cells.bias(tissue, y, v))
+        pulls = points.Pulls(pull - bent, jnp.zeros_like(mass))
+        found = cells.blocks(tissue, cells.Way(F, F, pressure, pressure, held.q), pulls, "equilibrium")
+        residual = np.bincount(self._rows.ravel(), weights=np.asarray(found.r).ravel(), minlength=tissue.ny)
+        for k, (rows, load) in self._loads(y, t).items():
+            residual += np.bincount(rows.ravel(), weights=np.asarray(load.r).ravel(), minlength=tissue.ny)
+        residual -= np.asarray(at(self.drive.load, jnp.asarray(t), tissue.ny))
+        given = np.zeros_like(y)
+        for k, where in lay.moved.items():
+            condition: Any = tissue.conditions[k]
+            given[where] = np.asarray(rates(condition.value, jnp.asarray(t), 1)[2])[0]
+        blocks = self._masses + np.asarray(cells.inertia(tissue, F, mass))
+        brought = np.einsum("edf,ef->ed", blocks, given[self._rows])
+        right = -self._gather(residual) - vector(lay.displacements, lay.cells, brought)
+        if self.instant is None:
+            self.instant = Linear(Pattern(lay.displacements, [(lay.cells, lay.cells)]))
+        return self._spread(self.instant.solve(self.instant.pattern.matrix([blocks]), right)) + given
+
+    def close(self) -> None:
+        """Give back what solvers hold."""
+        self.linear.close()
+        if self.instant is not None:
+            self.instant.close()
 
     def _held(self, begin: Held, y: np.ndarray, p: np.ndarray, h: float) -> Held:
         q = cells.kinematics(self.tissue, y)
@@ -184,7 +214,7 @@ class Solver:
         residual, outside, size = residual - given, outside + given, size + np.abs(given)
         if not self.static:
             push = self.mass @ (2.0 * (y - begin.y) / h - 2.0 * begin.v) / h
-            residual, size = residual + push, size + np.abs(push)
+            residual, size = residual + push, size + np.abs(push) + 2.0 / h * np.abs(self.mass @ begin.v)
             uu = uu + 2.0 / h**2 * self._masses
         held = lay.number < 0
         outside = np.where(held, outside + residual, outside)  # what prescribes a motion balances it
@@ -197,7 +227,7 @@ class Solver:
             )
         else:
             c, whole = c.ravel(), np.sum(np.asarray(tissue.space.dx), axis=1)
-        return Assembled(residual, c, uu, up, pu, pp, added, size, float(np.min(whole)), outside, pulls.force)
+        return Assembled(residual, c, uu, up, pu, pp, added, size, float(np.min(whole)), outside)
 
     @property
     def _rows(self) -> np.ndarray:
@@ -265,4 +295,3 @@ class Assembled(NamedTuple):
     size: np.ndarray
     volume: float
     outside: np.ndarray
-    pull: Array

@@ -108,7 +108,7 @@ def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kep
         message = f"Interrupted at t = {t:g} of {t1:g}; the results so far are kept."
         raise InterruptedRun(" ".join(filter(None, (message, trouble))), solution) from interrupt
     finally:
-        solver.linear.close()
+        solver.close()
     solution = run.solution(at, records)
     assert solution is not None
     return solution
