@@ -21,7 +21,7 @@ from ...errors import InputError, nearest
 from ...fem import ELEMENTS, Space, space
 from ...fields import parameter
 from ...model.tissue import AbstractTissue
-from ...types import Array, Float, Scalar, as_number
+from ...types import Array, ArrayLike, Float, Scalar, as_float, as_number, is_traced
 from ..kinematics import DeformationGradient, FibreStretch
 from ..shapes import AbstractShape
 from .conditions import AbstractCondition, Springs
@@ -35,7 +35,7 @@ class ContinuumTissue(AbstractTissue):
     """Finite-element tissue in the plane or in space.
 
     **Arguments:** `shape`, what it is cut from; `material`, passive, with `bulk` κ_vol, its resistance to changes of volume; `density` ρ₀ (0 is enough
-    for `QuasiStatic` runs); `bridges` n_b, heads per reference volume; `local`, what a bridge sees: `FibreStretch()`, or `DeformationGradient()` for
+    for `QuasiStatic` runs); `bridges` n_b, heads per reference volume, a number or one for each point (P,); `local`, what a bridge sees: `FibreStretch()`, or `DeformationGradient()` for
     bridges that are vectors; `conditions` at the boundary; `element`, "Q1/P0", "Q2/Q1" or "P2/P1"; `activation`, a function (t, X) with X (d,) by which
     the drive's r(t) is multiplied at each point; `overlap`, a function of λ_f that multiplies attachment, for the overlap of filaments; `stepper`,
     "energy-momentum" or "midpoint", of `order` 2, 4 or 6, with `dt` the longest step (the shortest time between two saved ones if left out).
@@ -47,7 +47,9 @@ class ContinuumTissue(AbstractTissue):
     material: AbstractMaterial = parameter("passive material")
     bulk: Scalar = parameter("κ_vol, bulk modulus", "force/length**2")
     density: Scalar = parameter("ρ₀, density", "mass/length**3")
-    bridges: Scalar = parameter("n_b, heads per reference volume", "1/length**3")
+    bridges: Float[Array, "..."] = parameter(
+        "n_b, heads per reference volume", "1/length**3", converter=as_float
+    )
     local: FibreStretch | DeformationGradient = parameter("what bridges see")
     conditions: tuple[AbstractCondition, ...] = parameter("at the boundary")
     activation: Callable | None = parameter("share of r(t) at each place, of (t, X)")
@@ -66,7 +68,7 @@ class ContinuumTissue(AbstractTissue):
         *,
         bulk: Scalar,
         density: Scalar = 0.0,
-        bridges: Scalar = 1.0,
+        bridges: ArrayLike = 1.0,
         local: FibreStretch | DeformationGradient = FibreStretch(),
         conditions: Sequence[AbstractCondition] = (),
         element: str = "Q1/P0",
@@ -76,7 +78,7 @@ class ContinuumTissue(AbstractTissue):
         order: int = 2,
         dt: Scalar | None = None,
     ):
-        self.shape, self.material, self.bulk, self.density, self.bridges = shape, material, bulk, density, bridges
+        self.shape, self.material, self.bulk, self.density, self.bridges = shape, material, bulk, density, as_float(bridges)
         self.local, self.conditions, self.activation, self.overlap = local, tuple(conditions), activation, overlap
         self.element, self.stepper, self.order, self.dt = element, stepper, order, dt
         _check(self)
@@ -103,9 +105,14 @@ class ContinuumTissue(AbstractTissue):
         return sp.kron(one.tocsr(), sp.identity(space.dim, format="csr"), format="csr")
 
     @property
+    def density_of_heads(self) -> Float[Array, " P"]:
+        """n_b at every point."""
+        return jnp.broadcast_to(jnp.asarray(self.bridges, float), (self.space.dx.size,))
+
+    @property
     def heads(self) -> Float[Array, " P"]:
         """ω_p = n_b dV."""
-        return self.bridges * jnp.asarray(self.space.dx).ravel()
+        return self.density_of_heads * jnp.asarray(self.space.dx).ravel()
 
     def gradient(self, y: Float[Array, " ny"]) -> Float[Array, "P d d"]:
         """F at every point."""
@@ -178,7 +185,7 @@ def _check(tissue: ContinuumTissue) -> None:
         raise InputError(
             f"ContinuumTissue expected local to be FibreStretch() or DeformationGradient(). Received {tissue.local!r:.80}."
         )
-    for name, least in (("bulk", "> 0"), ("density", "≥ 0"), ("bridges", "> 0")):
+    for name, least in (("bulk", "> 0"), ("density", "≥ 0")):
         value = as_number(getattr(tissue, name))
         if not (value >= 0 if name == "density" else value > 0) or not np.isfinite(value):
             raise InputError(f"ContinuumTissue expected {name} {least}. Received {getattr(tissue, name)!r:.40}.")
@@ -192,7 +199,13 @@ def _check(tissue: ContinuumTissue) -> None:
 
 
 def _check_conditions(tissue: ContinuumTissue) -> None:
-    d, names = tissue.space.dim, tissue.space.facets
+    d, names, points = tissue.space.dim, tissue.space.facets, tissue.space.dx.size
+    if not is_traced(tissue.bridges) and (
+        np.shape(tissue.bridges) not in ((), (points,)) or not (np.asarray(tissue.bridges) >= 0).all()
+    ):
+        raise InputError(
+            f"ContinuumTissue expected bridges ≥ 0, a number or ({points},), one for each point. Received shape {np.shape(tissue.bridges)}."
+        )
     for one in tissue.conditions:
         kind = type(one).__name__
         if not isinstance(one, AbstractCondition):
