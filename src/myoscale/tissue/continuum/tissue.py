@@ -9,7 +9,7 @@ plane, strain is plane and the thickness is one.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -42,6 +42,8 @@ class ContinuumTissue(AbstractTissue):
 
     **Raises:** `InputError` for a boundary that the shape does not have, and values out of range.
     """
+
+    is_field: ClassVar[bool] = True
 
     shape: AbstractShape = parameter("what the tissue is cut from")
     material: AbstractMaterial = parameter("passive material")
