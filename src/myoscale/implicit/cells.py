@@ -79,7 +79,7 @@ def stress(
 ) -> tuple[Float[Array, "d d"], Float[Array, ""]]:
     """P and J − 1 − p/κ at a point of so many `heads` n_b; `force` is a function of q at the end of the step, per head."""
     d = F0.shape[0]
-    local = lambda F: tissue.local.of(F, fibre[:d])
+    local = lambda F: tissue.seen(F, fibre[:d])
     if kind == "equilibrium" or kind == "midpoint":
         F, p = (F1, p1) if kind == "equilibrium" else (0.5 * (F0 + F1), p1)
         energy = lambda F: tissue.stored(F, fibre)[0] + p * determinant(F)
@@ -220,7 +220,7 @@ def inertia(tissue: ContinuumTissue, F: Array, mass: Float[Array, "P nq nq"]) ->
     """The bridges' inertia in every cell, Σ ω (∂q/∂y)ᵀ M (∂q/∂y)."""
     space = tissue.space
     cells, points, nodes, d = space.slopes.shape
-    of = lambda F, fibre: jax.jacfwd(lambda F: tissue.local.of(F, fibre[:d]))(F)
+    of = lambda F, fibre: jax.jacfwd(lambda F: tissue.seen(F, fibre[:d]))(F)
     slope = jax.vmap(of)(F, jnp.asarray(tissue.fibres)).reshape(cells, points, -1, d, d)
     along = jnp.einsum("eqnij,eqaj->eqnai", slope, jnp.asarray(space.slopes)).reshape(cells, points, -1, nodes * d)
     weight = tissue.heads.reshape(cells, points, 1, 1) * mass.reshape(cells, points, *mass.shape[1:])

@@ -22,7 +22,7 @@ from ...fem import ELEMENTS, Space, space
 from ...fields import parameter
 from ...model.tissue import AbstractTissue
 from ...types import Array, ArrayLike, Float, Scalar, as_float, as_number, is_traced
-from ..kinematics import DeformationGradient, FibreStretch
+from ..kinematics import AbstractKinematics, DeformationGradient, FibreStretch
 from ..shapes import AbstractShape
 from .conditions import AbstractCondition, Springs
 from .materials import AbstractMaterial
@@ -52,7 +52,7 @@ class ContinuumTissue(AbstractTissue):
     bridges: Float[Array, "..."] = parameter(
         "n_b, heads per reference volume", "1/length**3", converter=as_float
     )
-    local: FibreStretch | DeformationGradient = parameter("what bridges see")
+    local: AbstractKinematics = parameter("what bridges see: FibreStretch or DeformationGradient")
     conditions: tuple[AbstractCondition, ...] = parameter("at the boundary")
     activation: Callable | None = parameter("share of r(t) at each place, of (t, X)")
     overlap: Callable | None = parameter("factor of attachment, of λ_f")
@@ -71,7 +71,7 @@ class ContinuumTissue(AbstractTissue):
         bulk: Scalar,
         density: Scalar = 0.0,
         bridges: ArrayLike = 1.0,
-        local: FibreStretch | DeformationGradient = FibreStretch(),
+        local: AbstractKinematics = FibreStretch(),
         conditions: Sequence[AbstractCondition] = (),
         element: str = "Q1/P0",
         activation: Callable | None = None,
@@ -125,7 +125,12 @@ class ContinuumTissue(AbstractTissue):
     def kinematics(self, y):
         """q (P, nq)."""
         d = self.space.dim
-        return jax.vmap(self.local.of)(self.gradient(y), jnp.asarray(self.fibres)[:, :d])
+        return jax.vmap(self.seen)(self.gradient(y), jnp.asarray(self.fibres)[:, :d])
+
+    def seen(self, F: Float[Array, "d d"], fibre: Float[Array, " d"]) -> Float[Array, " nq"]:
+        """q of a deformation gradient."""
+        assert isinstance(self.local, FibreStretch | DeformationGradient)
+        return self.local.of(F, fibre)
 
     def energy(self, y):
         """W₀(y), the pressure eliminated and springs at the boundary included."""
@@ -133,7 +138,7 @@ class ContinuumTissue(AbstractTissue):
         dx, u = jnp.asarray(self.space.dx), jnp.reshape(y, (-1, self.space.dim))
         total = jnp.sum(dx.ravel() * stored) + 0.5 * self.bulk * self.swelling(volume) @ self._tested(volume)
         for one in self.conditions:
-            if isinstance(one, Springs):
+            if isinstance(one, Springs):  # those that last: others do work when they begin or end
                 facets = self.space.facets[one.boundary]
                 there = jnp.einsum("fra,fai->fri", facets.values, u[jnp.asarray(facets.nodes)])
                 total = total + 0.5 * one.stiffness * jnp.sum(facets.dx * jnp.sum(there**2, axis=-1))
@@ -209,9 +214,10 @@ def _check_conditions(tissue: ContinuumTissue) -> None:
             f"ContinuumTissue expected bridges ≥ 0, a number or ({points},), one for each point. Received shape {np.shape(tissue.bridges)}."
         )
     for one in tissue.conditions:
-        kind = type(one).__name__
         if not isinstance(one, AbstractCondition):
             raise InputError(f"ContinuumTissue expected conditions, Clamp('x0') for instance. Received {one!r:.80}.")
+        one = one.itself
+        kind = type(one).__name__
         if one.boundary not in names:
             raise InputError(
                 f"{kind} is for a boundary '{one.boundary}', which {type(tissue.shape).__name__} does not have: {nearest(one.boundary, names)}"
