@@ -23,7 +23,7 @@ from ..population.ensemble import Particles
 from ..solution import Scenario, Solution
 from ..tissue import ContinuumTissue
 from .begin import Begun
-from .programs import Costs
+from .programs import Costs, compiling
 from .stretches import Progress, assemble
 
 _SHOWN = 4  # residuals of Newton's method in a line of progress
@@ -54,7 +54,13 @@ def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kep
 
     **Raises:** as `solve`.
     """
-    costs, level = Costs(), complete(scenario.level, scenario.model)
+    costs = Costs()
+    with compiling(costs):
+        return _run(scenario, times, progress, kept, costs)
+
+
+def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, costs: Costs) -> Solution:
+    level = complete(scenario.level, scenario.model)
     model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
     tissue: ContinuumTissue = model.tissue
     word, t1 = level.label, float(scenario.t1)
