@@ -22,7 +22,7 @@ from ..population import AbstractCyclingPopulation
 from ..population.ensemble import Particles
 from ..solution import Scenario, Solution
 from ..tissue import ContinuumTissue
-from .begin import Begun
+from .begin import Placed
 from .programs import Costs
 from .stretches import Progress, assemble
 
@@ -75,7 +75,7 @@ def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kep
     solver = implicit.Solver(model, drive, population, isinstance(drive, QuasiStatic))
     gap = float(np.min(np.diff(grid))) if len(grid) > 1 else t1
     longest = gap if tissue.dt is None else float(tissue.dt)
-    begun = Begun(population, None, None, None, jnp.asarray(y), particles)
+    begun = Placed(population, jnp.asarray(y), particles)
     run = _Run(scenario, solver, begun, grid, times, costs, kept)
     watch = functools.partial(_watched, progress, word, t1)
     at: Any = None
