@@ -5,18 +5,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse as sp
 
 import myoscale as ms
 from myoscale import implicit
-from myoscale.fem import Pattern
+from myoscale.fem import Pattern, linear
 from myoscale.fields import parameter
 from myoscale.implicit import cells, points
 from myoscale.model.scenario import tree_float
+from myoscale.tissue import ContinuumTissue, MooneyRivlin
+from myoscale.tissue.shapes import Block
 from myoscale.tissue.shapes.base import AbstractShape, Grid, constant
 from myoscale.tissue.shapes.block import sides
 from myoscale.tissue.shapes.cells import box, mesh_of
 from myoscale.tissue.shapes.checks import numbers, wholes
+from myoscale.zoo import LinearBridge
 
 
 class Irregular(AbstractShape):
@@ -63,7 +65,7 @@ class Bench(NamedTuple):
     def tangent(self, made):
         """Its matrix in all displacements and pressures, held ones too, unsymmetric storage."""
         tissue, ny = self.tissue, self.tissue.ny
-        d, rows = tissue.space.dim, self.solver._rows
+        rows = self.solver._rows
         pressures = ny + np.asarray(tissue.space.pressure_nodes)
         blocks = [(rows, rows), (rows, pressures), (pressures, rows), (pressures, pressures)]
         blocks += [(dofs, dofs) for dofs in self.solver.layout.dofs.values()]
@@ -84,3 +86,37 @@ def bench(tissue, bridge, level, x, y, v=0.0, drive=None, u=None, p=None) -> Ben
     u = cells.rates(tissue, y, v) if u is None else jnp.asarray(u)
     p = np.asarray(cells.pressure_of(tissue, y)) if p is None else p
     return Bench(solver, z, mass, implicit.Held(y, v, p, q, u))
+
+
+# A small free block with bridges along its fibres, shared so that it is compiled once.
+GAIN, MASS, STIFFNESS = 1.3, 0.6, 0.9
+
+
+def block(**keywords) -> ContinuumTissue:
+    """Two cells, no conditions."""
+    shape = Block((1.0, 0.8, 0.7), (2, 1, 1), fibre=(0.6, 0.0, 0.8))
+    return ContinuumTissue(shape, MooneyRivlin(1.0, 0.3), bulk=20.0, density=1.5, bridges=2.0, **keywords)
+
+
+def fibre_bridge(mass: float = MASS) -> LinearBridge:
+    """Along the fibres."""
+    return LinearBridge(mass=mass, stiffness=STIFFNESS, gain=GAIN)
+
+
+def lengthwise() -> np.ndarray:
+    """Extensions of four bridges at each point."""
+    return np.array([-0.1, 0.2, 0.3, 0.5])
+
+
+def spinning(tissue: ContinuumTissue) -> tuple[np.ndarray, np.ndarray]:
+    """A stretched and sheared start that rotates about no axis of symmetry, stretches on and drifts."""
+    X = tissue.space.locations
+    y = X @ np.array([[0.2, 0.05, 0.0], [0.0, -0.1, 0.1], [0.05, 0.0, -0.05]])
+    turning = np.array([[0.0, 0.9, -0.4], [-0.9, 0.0, 0.6], [0.4, -0.6, 0.0]])
+    v = X @ (turning + np.diag([0.3, -0.2, 0.1])) + np.array([0.2, -0.1, 0.15])
+    return y.ravel(), v.ravel()
+
+
+def no_pardiso(monkeypatch: Any) -> None:
+    """SciPy's SuperLU also where Pardiso is installed."""
+    monkeypatch.setattr(linear, "_pardiso", lambda: None)

@@ -5,8 +5,6 @@ a stress and a body force that are written down here. `test_the_tangent_is_the_d
 stands on.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +13,6 @@ from continua import Irregular, bench
 from scipy.spatial.transform import Rotation
 
 import myoscale as ms
-from myoscale import implicit
 from myoscale.fem.pattern import vector
 from myoscale.implicit import points
 from myoscale.tissue import (
