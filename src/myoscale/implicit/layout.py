@@ -50,7 +50,7 @@ def layout(tissue: ContinuumTissue) -> Layout:
     state = np.zeros(tissue.ny, int)  # 0 free, −1 prescribed, k > 0 tied with others
     moved = {}
     for k, one in enumerate(tissue.conditions):
-        on = space.facets[one.boundary].on
+        on = np.asarray(space.facets[one.boundary].on)
         if isinstance(one, Clamp):
             for c in range(d) if one.components is None else one.components:
                 state[on * d + c] = -1
@@ -59,7 +59,7 @@ def layout(tissue: ContinuumTissue) -> Layout:
             state[moved[k]] = -1
     for k, one in enumerate(tissue.conditions):
         if isinstance(one, Tie):
-            rows = space.facets[one.boundary].on * d + one.component
+            rows = np.asarray(space.facets[one.boundary].on) * d + one.component
             if (state[rows] < 0).any():
                 raise InputError(
                     f"Tie('{one.boundary}', {one.component}) expected displacements that nothing else prescribes. Received some that a Clamp or Motion does."

@@ -70,7 +70,7 @@ def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kep
         else None
     )
     if particles is None:
-        need_memory(level, q.shape[0] * (len(grid) + 3) * _size(level))
+        need_memory(level, float(q.shape[0] * (len(grid) + 3) * _size(level)))
     population, z = level.begin(model, start, q, key, scenario.seed)
     solver = implicit.Solver(model, drive, population, isinstance(drive, QuasiStatic))
     gap = float(np.min(np.diff(grid))) if len(grid) > 1 else t1
