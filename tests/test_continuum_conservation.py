@@ -57,7 +57,7 @@ def test_a_rotating_block_keeps_energy_and_momentum():
     slope, scatter = trend(sol.ts, balance)
     print(f"energy: drift {sol.energy.drift:.1e}, trend {slope:.1e}, scatter {scatter:.1e}")
     assert sol.energy.drift < 1e-9
-    assert slope < 3 * scatter + 1e-13
+    assert slope < max(3 * scatter, 4 * np.finfo(float).eps * sol.stats.steps)  # no more than rounding adds up to
     found = [momenta(tissue, y, v) for y, v in zip(sol.y, sol.v, strict=True)]
     linear, angular = (np.stack([one[k] for one in found]) for k in (0, 1))
     size = found[0][2]
@@ -144,11 +144,11 @@ def order_of(values):
 
 
 @pytest.mark.parametrize(
-    ("stepper", "order", "longest"), [("energy-momentum", 2, 0.05), ("midpoint", 2, 0.05), ("energy-momentum", 4, 0.2)]
+    ("stepper", "order", "longest"), [("energy-momentum", 2, 0.02), ("midpoint", 2, 0.02), ("energy-momentum", 4, 0.05)]
 )
 def test_positions_converge_at_the_order_of_the_stepper(stepper, order, longest):
-    runs = [run(block(stepper=stepper, order=order, dt=longest / 2**k), 1.0, 2) for k in range(3)]
-    assert [sol.stats.steps for sol in runs] == [round(1.0 / longest) * 2**k for k in range(3)]
+    runs = [run(block(stepper=stepper, order=order, dt=longest / 2**k), 0.4, 2) for k in range(3)]
+    assert [sol.stats.steps for sol in runs] == [round(0.4 / longest) * 2**k for k in range(3)]
     observed, change = order_of([sol.y[-1] for sol in runs])
     print(f"{stepper} of order {order}: observed {observed:.2f}, last change {change:.1e}")
     assert abs(observed - order) < 0.3
