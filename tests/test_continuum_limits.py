@@ -85,12 +85,12 @@ class Chain(AbstractTissue):
         return AREA * LENGTH * jnp.sum(isochoric + 0.5 * KAPPA * (stretch - 1.0) ** 2)
 
 
-@pytest.mark.parametrize("mass", [0.0, 0.7])
-def test_a_column_of_cells_is_a_chain_of_elements(mass):
+@pytest.mark.parametrize(("mass", "dt"), [(0.0, 0.025), (0.7, 0.1)])
+def test_a_column_of_cells_is_a_chain_of_elements(mass, dt):
     bridge, law = LinearBridge(mass=mass, stiffness=0.8, gain=REACH), ms.Normal(0.3, 0.5)
     begin, rate = np.array([0.05, 0.2, 0.15]), np.array([0.3, -0.1, 0.2])
     chain = ms.solve(
-        ms.Model(Chain(), bridge), ms.MomentClosure(), ms.Start(begin, rate, x=law), t1=2.0, save=6, tolerance=1e-11
+        ms.Model(Chain(), bridge), ms.MomentClosure(), ms.Start(begin, rate, x=law), t1=1.0, save=6, tolerance=1e-11
     )
     column = ContinuumTissue(
         Block((N * LENGTH, 0.8, 0.6), (N, 1, 1)),
@@ -103,13 +103,13 @@ def test_a_column_of_cells_is_a_chain_of_elements(mass):
             *(Clamp(side, (c,)) for c, name in ((1, "y"), (2, "z")) for side in (name + "0", name + "1")),
         ],
         order=6,
-        dt=0.1,
+        dt=dt,
     )
     section = np.rint(column.space.locations[:, 0] / LENGTH).astype(int)
     y, v = np.zeros((2, column.space.count, 3))
     y[:, 0], v[:, 0] = np.append(0.0, begin)[section], np.append(0.0, rate)[section]
     model = ms.Model(column, bridge)
-    sol = ms.solve(model, ms.MomentClosure(), ms.Start(y.ravel(), v.ravel(), x=law), t1=2.0, save=6)
+    sol = ms.solve(model, ms.MomentClosure(), ms.Start(y.ravel(), v.ravel(), x=law), t1=1.0, save=6)
     for k in range(N):
         ends = sol.y.reshape(6, -1, 3)[:, section == k + 1, 0]
         assert np.ptp(ends, axis=1).max() < 1e-12  # sections stay plane
@@ -179,7 +179,8 @@ def test_an_active_stress_one_step_behind_blows_up_and_sooner_with_smaller_steps
         times.append((out[0] + 1) * dt)
         growth = off[1 : out[0] + 1] / off[: out[0]]
         print(f"dt {dt}: off by 0.05 at t = {times[-1]:.3f}, growth a step {growth}")
-        assert np.all(growth[1:] > 1.3)
+        if dt < 0.1:  # κ₁ℓ²n_b over Young's modulus, once the first steps are forgotten
+            assert abs(math.sqrt(growth[-1] * growth[-2]) - 6.0 / (450.0 / 151.0)) < 0.2
     assert times[0] > times[1] > times[2]
 
 
@@ -323,16 +324,16 @@ def test_mistakes_are_named(make, said):
 
 def test_a_motion_that_cannot_be_made_stops_where_it_is_with_what_there_is():
     tissue = ContinuumTissue(
-        Block((1.0, 1.0), (1, 1)),
+        Block((1.0, 1.0), (2, 1)),
         SOFT,
         bulk=10.0,
         conditions=[Clamp("x0"), Motion("x1", 0, lambda t: -2.0 * t), Clamp("x1", (1,))],
     )
     # Both ends are held sideways: at t = 0.5 nothing is left of the length.
-    start = ms.Start(np.zeros(8), np.zeros(8), x=np.zeros(1))
+    start = ms.Start(np.zeros(12), np.zeros(12), x=np.zeros(1))
     model = ms.Model(tissue, LinearBridge(mass=0.0, stiffness=1.0, gain=1.0))
     with pytest.raises(StoppedError, match=r"stops at t = 0\.\d+") as caught:
         ms.solve(model, ms.Reduced(1), start, t1=1.0, save=11, drive=ms.QuasiStatic())
     sol = caught.value.solution
-    assert 3 <= len(sol.ts) <= 6 and sol.y.shape == (len(sol.ts), 8)
+    assert 3 <= len(sol.ts) <= 6 and sol.y.shape == (len(sol.ts), 12)
     print(caught.value)
