@@ -175,7 +175,7 @@ def pressure(tissue: ContinuumTissue, facets: Facets, y: Array, value: Array) ->
     """∫ p cof(F) N v dA, on the deformed surface; derivative with respect to y."""
     d = tissue.space.dim
     u = jnp.reshape(y, (-1, d))[jnp.asarray(facets.nodes)]
-    F = jnp.eye(d) + jnp.einsum("fai,fraj->frij", u, jnp.asarray(facets.slopes))
+    F = jnp.eye(d)[None, None] + jnp.einsum("fai,fraj->frij", u, jnp.asarray(facets.slopes))
 
     def area(F, normal):  # cof(F)N
         return jax.grad(lambda F: determinant(F))(F) @ normal

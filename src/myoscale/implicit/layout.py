@@ -51,7 +51,7 @@ def layout(tissue: ContinuumTissue, conditions: Mapping[int, AbstractCondition])
     state = np.zeros(tissue.ny, int)  # 0 free, −1 prescribed, k > 0 tied with others
     moved = {}
     for k, one in conditions.items():
-        on = space.facets[one.boundary].on
+        on = np.asarray(space.facets[one.boundary].on)
         if isinstance(one, Clamp):
             for c in range(d) if one.components is None else one.components:
                 state[on * d + c] = -1
@@ -60,7 +60,7 @@ def layout(tissue: ContinuumTissue, conditions: Mapping[int, AbstractCondition])
             state[moved[k]] = -1
     for k, one in conditions.items():
         if isinstance(one, Tie):
-            rows = space.facets[one.boundary].on * d + one.component
+            rows = np.asarray(space.facets[one.boundary].on) * d + one.component
             if (state[rows] < 0).any():
                 raise InputError(
                     f"Tie('{one.boundary}', {one.component}) expected displacements that nothing else prescribes. Received some that a Clamp or Motion does."

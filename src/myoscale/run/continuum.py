@@ -22,7 +22,7 @@ from ..population import AbstractCyclingPopulation
 from ..population.ensemble import Particles
 from ..solution import Scenario, Solution
 from ..tissue import ContinuumTissue
-from .begin import Begun
+from .begin import Placed
 from .programs import Costs, compiling
 from .stretches import Progress, assemble
 
@@ -75,11 +75,11 @@ def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, c
         else None
     )
     if particles is None:
-        need_memory(level, q.shape[0] * (len(grid) + 3) * _size(level))
+        need_memory(level, float(q.shape[0] * (len(grid) + 3) * _size(level)))
     population, z = level.begin(model, start, q, key, scenario.seed)
     make = lambda when: implicit.Solver(model, drive, population, isinstance(drive, QuasiStatic), when)
     solver = make(0.5 * float(_stops(tissue, grid)[1]))
-    run = _Run(scenario, solver, Begun(population, None, None, None, jnp.asarray(y), particles), grid, times, costs, kept)
+    run = _Run(scenario, solver, Placed(population, jnp.asarray(y), particles), grid, times, costs, kept)
     watch = functools.partial(_watched, progress, word, t1)
     gap = float(np.min(np.diff(grid))) if len(grid) > 1 else t1
     longest = gap if tissue.dt is None else float(tissue.dt)

@@ -120,7 +120,7 @@ class ContinuumTissue(AbstractTissue):
         """F at every point."""
         d = self.space.dim
         u = jnp.reshape(y, (-1, d))[jnp.asarray(self.space.nodes)]
-        return jnp.eye(d) + jnp.einsum("eai,eqaj->eqij", u, jnp.asarray(self.space.slopes)).reshape(-1, d, d)
+        return jnp.eye(d)[None] + jnp.einsum("eai,eqaj->eqij", u, jnp.asarray(self.space.slopes)).reshape(-1, d, d)
 
     def kinematics(self, y):
         """q (P, nq)."""
