@@ -207,15 +207,30 @@ class Solution:
         path = np.stack([np.asarray(see(row[1:], jnp.zeros(row.size - 1))[0]) for row in self.path])
         pick = lambda tree, axis: jax.tree.map(lambda a: np.take(a, chosen, axis), tree)
         bridge = self.scenario.model.bridge
-        bridge = Stacked([jax.tree.map(lambda a, p=p: a[p], bridge.each) for p in chosen]) if isinstance(bridge, Stacked) else bridge
-        seen = dataclasses.replace(self.scenario.model, tissue=Probes(np.asarray(model.tissue.heads)[chosen], q.shape[1] // len(chosen)), bridge=bridge)
+        bridge = (
+            Stacked([jax.tree.map(lambda a, p=p: a[p], bridge.each) for p in chosen])
+            if isinstance(bridge, Stacked)
+            else bridge
+        )
+        seen = dataclasses.replace(
+            self.scenario.model,
+            tissue=Probes(np.asarray(model.tissue.heads)[chosen], q.shape[1] // len(chosen)),
+            bridge=bridge,
+        )
         per_point = lambda a: a if np.ndim(a) < 2 else np.take(a, chosen, 1)
         cycling = self.cycling and dataclasses.replace(
-            self.cycling, **{f.name: per_point(getattr(self.cycling, f.name)) for f in dataclasses.fields(Cycling) if getattr(self.cycling, f.name) is not None}
+            self.cycling,
+            **{
+                f.name: per_point(getattr(self.cycling, f.name))
+                for f in dataclasses.fields(Cycling)
+                if getattr(self.cycling, f.name) is not None
+            },
         )
         return dataclasses.replace(
             self,
-            scenario=dataclasses.replace(self.scenario, model=seen, start=dataclasses.replace(self.scenario.start, y=q[0], v=u[0])),
+            scenario=dataclasses.replace(
+                self.scenario, model=seen, start=dataclasses.replace(self.scenario.start, y=q[0], v=u[0])
+            ),
             y=q,
             v=u,
             force=np.take(self.force, chosen, 1),

@@ -138,7 +138,9 @@ def _settled(solver: Solver, at: Standing) -> Standing:
             unbalanced = solver.unbalanced(at.z, at.mass, at.held, at.t)
         step /= 2.0
         if step < 1e-4:
-            raise Unreached(f"{found.why} on the way to the equilibrium under what holds from t = {at.t:g} on", at, found.residuals)
+            raise Unreached(
+                f"{found.why} on the way to the equilibrium under what holds from t = {at.t:g} on", at, found.residuals
+            )
     return at
 
 
@@ -275,7 +277,9 @@ def record(solver: Solver, at: Standing) -> Record:
     books = points.books(model, population, at.z, held.q, held.u, at.mass)
     moving = 0.0 if solver.static else 1.0
     kinetic = moving * 0.5 * float(held.v @ (solver.mass @ held.v))
-    ledger = macro.Ledger(*map(np.asarray, (kinetic, moving * books[0], cells.passive(tissue, held.y), books[1], books[2])))
+    ledger = macro.Ledger(
+        *map(np.asarray, (kinetic, moving * books[0], cells.passive(tissue, held.y), books[1], books[2]))
+    )
     residual, weakest = _exactness(model, population, at.z, held.q)
     force, tally = _force(solver, at), at.tally
     if isinstance(population, AbstractCyclingPopulation):
@@ -321,6 +325,7 @@ def _summary(model, population, z, q):
 @eqx.filter_jit
 def _exactness(model, population, z, q):
     """max |g − c| of an ensemble, and the smallest singular value of g_x over everything represented."""
+
     def point(bridge, z, q):
         values = jax.vmap(lambda x: small.signed_singular_value(mechanics.jacobians(bridge, x, q)[0]))
         weak = jnp.min(jnp.abs(values(population.probes(z, bridge, q))))

@@ -130,7 +130,9 @@ def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str) -> Blocks
         D = nodes * d
         weighted = dx[:, None, None] * grads  # (Q, A, d)
         r = jnp.einsum("qaj,qij->ai", weighted, P).ravel()
-        felt = jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]  # where stresses cancel, of parts
+        felt = (
+            jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]
+        )  # where stresses cancel, of parts
         size = jnp.einsum("qaj,qij->ai", jnp.abs(weighted), felt).ravel()
         # A is ∂P_ij/∂F_kl with (kl) first
         uu = jnp.einsum("qaj,qklij,qbl->aibk", weighted, A, grads, optimize="optimal").reshape(D, D)

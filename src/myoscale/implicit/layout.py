@@ -75,7 +75,9 @@ def layout(tissue: ContinuumTissue, conditions: Mapping[int, AbstractCondition])
     numbers = np.full(tissue.ny, -1)
     numbers[state >= 0] = number
     if not len(names):
-        raise InputError("ContinuumTissue expected displacements that are free. Received conditions that hold them all.")
+        raise InputError(
+            "ContinuumTissue expected displacements that are free. Received conditions that hold them all."
+        )
     rows = lambda nodes: (np.asarray(nodes)[:, :, None] * d + np.arange(d)).reshape(len(nodes), -1)
     pressures = np.asarray(space.pressure_nodes)
     pressures = len(names) + pressures if space.continuous else np.full_like(pressures, -1)

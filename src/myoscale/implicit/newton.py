@@ -121,7 +121,8 @@ class Solver:
             free = self._gather(made.r)
             scale = max(float(np.max(made.size, initial=0.0)), 1e-300)
             off = max(
-                float(np.max(np.abs(free), initial=0.0)) / scale, float(np.max(np.abs(made.c), initial=0.0)) / made.volume
+                float(np.max(np.abs(free), initial=0.0)) / scale,
+                float(np.max(np.abs(made.c), initial=0.0)) / made.volume,
             )
             seen.append(off)
             if off <= SMALL or (k and off < 1e-9 and off > 0.3 * best):  # rounding ends it

@@ -205,7 +205,11 @@ class _Run:
     def restored(self, found: checkpoint.Kept, like) -> tuple[Any, list[Record]]:
         """Where an earlier process left the run."""
         state = found.tree("state", like)
-        numbers = {name: type(getattr(like, name))(getattr(state, name)) for name in like._fields if isinstance(getattr(like, name), int | float)}
+        numbers = {
+            name: type(getattr(like, name))(getattr(state, name))
+            for name in like._fields
+            if isinstance(getattr(like, name), int | float)
+        }
         state = state._replace(**numbers)
         record = found.tree("record", implicit.record(self.solver, like))
         count = len(record.y)

@@ -34,7 +34,9 @@ _SPACING = 2.3
 
 
 def _heads(m: Scalar) -> LinearBridge:
-    return LinearBridge(mass=m, stiffness=1.0, gain=np.array(_LENGTH), cycling=Huxley1957(spacing=_SPACING, h=1.0, **_RATES))
+    return LinearBridge(
+        mass=m, stiffness=1.0, gain=np.array(_LENGTH), cycling=Huxley1957(spacing=_SPACING, h=1.0, **_RATES)
+    )
 
 
 def block_isometric(

@@ -49,9 +49,7 @@ class ContinuumTissue(AbstractTissue):
     material: AbstractMaterial = parameter("passive material")
     bulk: Scalar = parameter("κ_vol, bulk modulus", "force/length**2")
     density: Scalar = parameter("ρ₀, density", "mass/length**3")
-    bridges: Float[Array, "..."] = parameter(
-        "n_b, heads per reference volume", "1/length**3", converter=as_float
-    )
+    bridges: Float[Array, "..."] = parameter("n_b, heads per reference volume", "1/length**3", converter=as_float)
     local: AbstractKinematics = parameter("what bridges see: FibreStretch or DeformationGradient")
     conditions: tuple[AbstractCondition, ...] = parameter("at the boundary")
     activation: Callable | None = parameter("share of r(t) at each place, of (t, X)")
@@ -80,7 +78,13 @@ class ContinuumTissue(AbstractTissue):
         order: int = 2,
         dt: Scalar | None = None,
     ):
-        self.shape, self.material, self.bulk, self.density, self.bridges = shape, material, bulk, density, as_float(bridges)
+        self.shape, self.material, self.bulk, self.density, self.bridges = (
+            shape,
+            material,
+            bulk,
+            density,
+            as_float(bridges),
+        )
         self.local, self.conditions, self.activation, self.overlap = local, tuple(conditions), activation, overlap
         self.element, self.stepper, self.order, self.dt = element, stepper, order, dt
         _check(self)
@@ -200,7 +204,9 @@ def _check(tissue: ContinuumTissue) -> None:
         raise InputError(f"ContinuumTissue expected dt > 0, a time. Received {tissue.dt!r:.40}.")
     for name in ("activation", "overlap"):
         if getattr(tissue, name) is not None and not callable(getattr(tissue, name)):
-            raise InputError(f"ContinuumTissue expected {name} to be a function. Received {getattr(tissue, name)!r:.40}.")
+            raise InputError(
+                f"ContinuumTissue expected {name} to be a function. Received {getattr(tissue, name)!r:.40}."
+            )
     if tissue.overlap is not None and not isinstance(tissue.local, FibreStretch):
         raise InputError("ContinuumTissue expected overlap with bridges along fibres. Received one with vectors.")
 
@@ -225,4 +231,3 @@ def _check_conditions(tissue: ContinuumTissue) -> None:
         given = getattr(one, "components", None) or ((one.component,) if hasattr(one, "component") else ())
         if any(not isinstance(c, int) or not 0 <= c < d for c in given):
             raise InputError(f"{kind} expected components from 0 to {d - 1}. Received {given}.")
-
