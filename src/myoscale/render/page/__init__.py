@@ -23,7 +23,7 @@ from .data import data
 
 __all__ = ["page"]
 
-_SCRIPTS = ("time.js", "charts.js", "populations.js", "picture.js", "page.js")
+_SCRIPTS = ("time.js", "charts.js", "populations.js", "picture.js", "page.js", "start.js")
 _HEADINGS = {
     "max|Δy|": "greatest distance to the reference's y",
     "max|Δẏ|": "greatest distance to the reference's velocity",
