@@ -47,12 +47,17 @@ def encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if dataclasses.is_dataclass(value):
         fields = {f.name: encode(getattr(value, f.name), arrays) for f in dataclasses.fields(value)}
         return {"$type": _name(type(value)), **fields}
+    if isinstance(value, dict):
+        return {"$dict": {str(key): encode(item, arrays) for key, item in value.items()}}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {"$named": _name(type(value)), **{key: encode(item, arrays) for key, item in value._asdict().items()}}
     if isinstance(value, list | tuple):
         return {"$tuple": [encode(item, arrays) for item in value]}
     if hasattr(value, "shape"):
         array = np.asarray(value)
         if array.size <= _LONG:
-            return {"$array": array.tolist()}
+            whole = {"$whole": True} if array.dtype.kind in "iu" else {}
+            return {"$array": array.tolist(), **whole}
         name = f"scenario_{len(arrays)}"
         arrays[name] = array
         return {"$variable": name}
@@ -67,9 +72,14 @@ def decode(value: Any, arrays: dict[str, np.ndarray], types: Iterable[type] = ()
     if not isinstance(value, dict):
         return value
     if "$array" in value:
-        return np.asarray(value["$array"], float)
+        return np.asarray(value["$array"], int if "$whole" in value else float)
     if "$variable" in value:
         return arrays[value["$variable"]]
+    if "$dict" in value:
+        return {key: decode(item, arrays, types) for key, item in value["$dict"].items()}
+    if "$named" in value:
+        named: Any = _find(value["$named"], types)
+        return named(**{key: decode(value[key], arrays, types) for key in named._fields})
     if "$tuple" in value:
         return tuple(decode(item, arrays, types) for item in value["$tuple"])
     if "$enum" in value:

@@ -3,6 +3,8 @@
     data.py, populations.py, picture.py    the study as plain data
     words.py                               what the page says in words
     page.html.j2, page.css, *.js           how it looks and moves
+    frame.html.j2, cards.html.j2           what all pages share
+    tissue.py, tissue_data.py, tissue.html.j2, tissue.js, surface.js    the page of one run in space
 
 The same study gives the same bytes: no date, no random names. It loads nothing, and a policy inside forbids it to.
 """
@@ -21,9 +23,9 @@ from ...study.text import columns_of
 from . import words
 from .data import data
 
-__all__ = ["page"]
+__all__ = ["page", "render"]
 
-_SCRIPTS = ("time.js", "charts.js", "populations.js", "picture.js", "page.js")
+_SCRIPTS = ("time.js", "charts.js", "populations.js", "picture.js", "page.js", "start.js")
 _HEADINGS = {
     "max|Δy|": "greatest distance to the reference's y",
     "max|Δẏ|": "greatest distance to the reference's velocity",
@@ -45,31 +47,56 @@ def page(study: Study, title: str = "", source: str = "", command: str = "", cit
     **Arguments:** `study`; `title`, above everything; `source`, where the model was published; `command`, what to type to run it
     again, lines of Python if left out; `citations`, what to cite.
     """
-    drawn, run = data(study), next(iter(study.solutions.values()))
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("page.html.j2").render(
-        title=title or ("Levels compared" if len(study.rows) > 1 else "One run"),
-        source=source,
-        command=command,
-        citations=citations,
+    return render(
+        "page.html.j2",
+        study,
+        data(study),
+        _SCRIPTS,
+        title or ("Levels compared" if len(study.rows) > 1 else "One run"),
+        source,
+        command,
+        citations,
         verdict=words.verdict(study),
         one_way=words.one_way_sentence(study),
         table=_table(study),
+        times=", ".join(f"{t:.4g}" for t in study.times),
+        several=len(study.solutions) > 1,
+    )
+
+
+def render(
+    template: str,
+    study: Study,
+    drawn: dict[str, Any],
+    scripts: Sequence[str],
+    title: str,
+    source: str,
+    command: str,
+    citations: Sequence[str],
+    **more: Any,
+) -> str:
+    """A page: a template of this room with its data and scripts, and what all pages say."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_text), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    run = next(iter(study.solutions.values()))
+    return environment.get_template(template).render(
+        title=title or "One run",
+        source=source,
+        command=command,
+        citations=citations,
         messages=[row.message for row in study.rows if row.message],
         interrupted=study.interrupted,
-        times=", ".join(f"{t:.4g}" for t in study.times),
         parameters=words.parameters(run.scenario, study.units),
         versions=words.versions(),
         again=words.again(study),
         file="solution.nc" if study.alone else "study.nc",
-        several=len(study.solutions) > 1,
         drawn=drawn,
         json=_json(drawn),
         css=Markup(_text("page.css")),
-        scripts=[Markup(_text(name)) for name in _SCRIPTS],
+        scripts=[Markup(_text(name)) for name in scripts],
         plotly=Markup(plotly.offline.get_plotlyjs()),
+        **more,
     )
 
 

@@ -60,14 +60,14 @@ def data(study: Study) -> dict[str, Any]:
         "frames": plain(ts[frames]),
         "reference": study.reference,
         "labels": study.labels | ({"distance": "|Δ force| / greatest force"} if study.cycles else {}),
-        "levels": _levels(study),
+        "levels": levels_of(study),
         "coordinates": _names("y", coordinates, first.y.shape[1]),
         "components": _names("f", components, first.force.shape[2]),
         "points": [p + 1 for p in points],
         "count": first.force.shape[1],
         "y": {label: over_time(run, run.y[:, coordinates]) for label, run in runs.items()},
         "force": {label: over_time(run, run.force[:, points][:, :, components]) for label, run in runs.items()},
-        "ledger": {label: _ledger(run, over_time) for label, run in runs.items()},
+        "ledger": {label: ledger(run, over_time) for label, run in runs.items()},
         "distance": {
             row.label: plain(_visible(getattr(row, apart))[kept[kept < len(getattr(row, apart))]])
             for row in study.rows
@@ -82,7 +82,7 @@ def data(study: Study) -> dict[str, Any]:
     }
 
 
-def _levels(study: Study) -> list[dict[str, Any]]:
+def levels_of(study: Study) -> list[dict[str, Any]]:
     styles = draw.styles(study.solutions, study.reference)
     rows = {row.label: row for row in study.rows}
     return [
@@ -103,7 +103,7 @@ def _names(letter: str, shown: list[int], count: int) -> list[str]:
     return [letter] if count == 1 else [f"{letter}<sub>{k + 1}</sub>" for k in shown]
 
 
-def _ledger(run: Solution, over_time: Any) -> dict[str, Any]:
+def ledger(run: Solution, over_time: Any) -> dict[str, Any]:
     """Energies that are there, in plain words, and the relative balance."""
     entries = {f.name: np.asarray(getattr(run.energy, f.name)) for f in dataclasses.fields(Energy)}
     total, scale = np.asarray(run.energy.total), max(float(np.max(np.abs(e))) for e in entries.values())

@@ -1,6 +1,7 @@
-// Legends, choices, light and dark; then everything starts.
+// Legends, choices, light and dark.
 
 const SVG = "http://www.w3.org/2000/svg";
+const OWN_LEGENDS = [["energy", energyKeys], ["oneway", oneWayKeys], ["fan", fanKeys]];
 
 /** A piece of line as the charts draw it. */
 function swatch({ colour, dash, width = 2.5, filled = false, shade = 0 }) {
@@ -55,7 +56,7 @@ function drawLegends() {
     if (legend.closest("#bridges-card")) keys.push(...rateLines().map(plainKey));
     legend.replaceChildren(...keys);
   }
-  for (const [id, keys] of [["energy", energyKeys], ["oneway", oneWayKeys], ["fan", fanKeys]]) {
+  for (const [id, keys] of OWN_LEGENDS) {
     if (byId(id)) ownLegend(id).replaceChildren(...keys().map(plainKey));
   }
 }
@@ -101,25 +102,3 @@ function startChoices() {
   if (DATA.fan) choose("fan-select", "fan", Object.keys(DATA.fan.levels));
   byId("point")?.addEventListener("change", (event) => { state.point = Number(event.target.value); refresh(); });
 }
-
-function start() {
-  const plane = DATA.population.nx > 1;
-  document.documentElement.classList.toggle("plane", plane);
-  startTheme();
-  startChoices();
-  drawLegends();
-  startPicture();
-  addChart("motion", motion);
-  addLiveChart("bridges", plane ? planePopulations : linePopulations);
-  addChart("force", force);
-  if (DATA.fan) addChart("fan", fan);
-  for (const name of ["attached", "stiffness", "atp"]) addChart(name, cycling(name));
-  addChart("distance", distance);
-  addChart("energy", energy);
-  addChart("balance", balance);
-  addChart("residual", residual);
-  if (DATA.one_way) addChart("oneway", oneWay);
-  startClock();
-}
-
-start();

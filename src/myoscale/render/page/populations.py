@@ -62,7 +62,7 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
         # A histogram's bins are as wide as if they covered what is drawn; chance shows in narrower ones.
         kind, edges = ("density", cells) if count is None else ("histogram", min(cells, 2 * count))
         grid = np.linspace(low, high, edges + 1)
-        heights = lambda one, grid=grid: np.diff(_below(one, grid)) / np.diff(grid)
+        heights = lambda one, grid=grid: np.diff(below(one, grid)) / np.diff(grid)
         levels[label] = [_cells(kind, [heights(o[p]) for o in everyone], [grid] * len(everyone)) for p in points]
     top = max(_peak(one["height"].max(axis=1)) for each in levels.values() for one in each)
     x = np.linspace(low, high, 301)
@@ -81,7 +81,7 @@ def _attached(runs: Mapping[str, Solution], times: Array, points: list[int], cel
     }
 
 
-def _below(one: _Frame, x: Array) -> Array:
+def below(one: _Frame, x: Array) -> Array:
     """The share attached below x. Densities are linear in a cell, with the smaller of the slopes to its neighbours: edges of cells do not
     show, and a jump gets no peak (a smooth curve through the shares below edges gives it one)."""
     edges, width = one.edges[0], np.diff(one.edges[0])

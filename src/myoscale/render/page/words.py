@@ -13,6 +13,7 @@ from ...fields import resolved, spelled
 from ...model import AbstractCycling, AbstractLaw, scheme_of
 from ...solution import Scenario
 from ...study import Row, Study
+from ...tissue import ContinuumTissue
 
 _CLOSE = 1e-3  # of the amplitude: an error that no figure shows
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -177,6 +178,8 @@ def _fields(thing: Any, units: Mapping[str, str] | None = None, are_lengths: boo
     for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else ():
         value = getattr(thing, field.name)
         if value is None or isinstance(value, AbstractLaw | AbstractCycling):  # these have a block of their own
+            continue
+        if isinstance(thing, ContinuumTissue) and field.name in ("space", "fibres"):  # made of the others
             continue
         says, unit = field.metadata.get("doc", ""), resolved(field.metadata.get("unit", ""), are_lengths)
         measured = units is not None and unit not in ("", "1", "driven")
