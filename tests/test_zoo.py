@@ -64,7 +64,7 @@ def test_parameters_reach_the_model():
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ms.InputError, match="no problem 'onoin' in the zoo: did you mean 'onion'"):
         zoo.problem("onoin")
-    with pytest.raises(ms.InputError, match="choose one of: bent, chain"):
+    with pytest.raises(ms.InputError, match="choose one of: bent, block-isometric, chain"):
         zoo.problem("?")
 
 

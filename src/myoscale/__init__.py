@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from .drive import AbstractSignal, Free, Length, Line, Polyline, QuasiStatic, Ramp, Series, Sine
     from .errors import InputError, MyoscaleError, SingularConstraintError, StoppedError
     from .fields import parameter
+    from .implicit import ActiveStress, active_stress
     from .levels import Characteristics, Constrained, Kinetic, MomentClosure, Reduced, Sampling, Stepper
     from .model import (
         AbstractBridge,
@@ -129,7 +130,6 @@ if TYPE_CHECKING:
     )
     from .protocol import Protocol
     from .render import figure, report, save_figure
-    from .implicit import ActiveStress, active_stress
     from .run import Batch, batch, solve
     from .snapshot import Snapshot
     from .solution import Solution, load

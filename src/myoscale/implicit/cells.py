@@ -19,7 +19,6 @@ from ..tissue import ContinuumTissue, FibreStretch, determinant, solid
 from ..types import Array, Float
 from .points import CHUNK, Pulls
 
-
 SLIGHT = 1e-4  # strain whose stress counts as one, where the size of a residual is judged
 
 
@@ -148,10 +147,10 @@ def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str) -> Blocks
 
 
 class Loads(NamedTuple):
-    """Residual of one part of the boundary and its derivative."""
+    """Residual of one part of the boundary and its derivative, None where there is none."""
 
     r: Float[Array, "F D"]
-    uu: Float[Array, "F D D"]
+    uu: Float[Array, "F D D"] | None
 
 
 @eqx.filter_jit

@@ -27,9 +27,9 @@ class Layout:
     number: Int[Array, " ny"]
     cells: Int[Array, "E D"]
     pressures: Int[Array, "E B"]
-    facets: dict[int, Int[Array, "F D"]]
-    dofs: dict[int, Int[Array, "F D"]]
-    moved: dict[int, Int[Array, " k"]]
+    facets: Mapping[int, Int[Array, "F D"]]
+    dofs: Mapping[int, Int[Array, "F D"]]
+    moved: Mapping[int, Int[Array, " k"]]
     size: int
     displacements: int
 

@@ -106,7 +106,7 @@ class Solver:
         withheld: np.ndarray | None = None,
     ) -> Found:
         """From `begin` at t to t + h; mass (P, nq, nq) of the bridges; `withheld` (ny,), a further force on the tissue."""
-        tissue, lay = self.tissue, self.layout
+        tissue = self.tissue
         y, p = self.prescribed(t + h, guess), np.array(begin.p)
         when = t + h if self.static else t + h / 2
         F0, p0 = cells.gradients(tissue, begin.y), cells.pressures(tissue, begin.p)
@@ -158,7 +158,7 @@ class Solver:
         pulls = points.Pulls(pull - bent, jnp.zeros_like(mass))
         found = cells.blocks(tissue, cells.Way(F, F, pressure, pressure, held.q), pulls, "equilibrium")
         residual = np.bincount(self._rows.ravel(), weights=np.asarray(found.r).ravel(), minlength=tissue.ny)
-        for k, (rows, load) in self._loads(y, t).items():
+        for rows, load in self._loads(y, t).values():
             residual += np.bincount(rows.ravel(), weights=np.asarray(load.r).ravel(), minlength=tissue.ny)
         residual -= np.asarray(at(self.drive.load, jnp.asarray(t), tissue.ny))
         given = np.zeros_like(y)
@@ -243,13 +243,14 @@ class Solver:
         tissue, found = self.tissue, {}
         for k, dofs in self.layout.dofs.items():
             one, facets = self.conditions[k], tissue.space.facets[self.conditions[k].boundary]
+            given: Any = one
             if isinstance(one, Traction):
                 value = at(one.value, jnp.asarray(t), tissue.space.dim)
                 load = cells.Loads(cells.traction(tissue, facets, value), None)
             elif isinstance(one, Pressure):
                 load = cells.pressure(tissue, facets, y, at(one.value, jnp.asarray(t), 1)[0])
             else:
-                load = cells.springs(tissue, facets, y, jnp.asarray(one.stiffness, float))
+                load = cells.springs(tissue, facets, y, jnp.asarray(given.stiffness, float))
             found[k] = dofs, load
         return found
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import macro, mechanics
-from ..model import Model
+from ..model import Model, Stacked
 from ..numerics import discrete_gradient
 from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
@@ -59,7 +59,7 @@ def over(model: Model, function, *arguments: PyTree) -> PyTree:
     if count <= CHUNK:
         return macro.over_points(model, function, *arguments)
     bridge = model.bridge
-    stacked = bridge.each if hasattr(bridge, "each") else None
+    stacked = bridge.each if isinstance(bridge, Stacked) else None
     one = lambda part: function(bridge if stacked is None else part[0], *part[1])
     return jax.lax.map(one, (stacked, arguments), batch_size=CHUNK)
 
@@ -106,7 +106,7 @@ def motion(
             half = 0.5 * (q0 + q1)
             pull = elastic(population, bridge, carried(population, bridge, z, q0, half), half)
             if conserving:
-                stored = lambda z, q: sum(population.energies(bridge, z, q))
+                stored = lambda z, q: jnp.sum(jnp.stack(population.energies(bridge, z, q)))
                 after = stored(carried(population, bridge, z, q0, q1), q1)
                 pull = -discrete_gradient.middle(-pull, stored(z, q0), after, q1 - q0)
             return pull - mass @ (2.0 * (q1 - q0) / h - 2.0 * u0) / h
@@ -162,6 +162,7 @@ def inertia_is_constant(model: Model, population: AbstractPopulation, z: PyTree,
         return jnp.max(jnp.abs(bias)), jnp.max(jnp.abs(phi))
 
     bridge = model.bridge
-    thinned = model if not hasattr(bridge, "each") else eqx.tree_at(lambda m: m.bridge.each, model, pick(bridge.each))
+    stacked = isinstance(bridge, Stacked)
+    thinned = eqx.tree_at(lambda m: m.bridge.each, model, pick(bridge.each)) if stacked else model
     bias, phi = macro.over_points(thinned, point, pick(z), q[some])
     return jnp.max(bias) <= 1e-9 * jnp.max(phi)

@@ -15,10 +15,8 @@ from ..levels import AbstractPointLevel, Constrained
 from ..levels.base import need_memory
 from ..levels.integrate import Record
 from ..levels.steps import complete, divided, fastest
-from ..macro import Ledger
 from ..model import scheme_of
 from ..model.scenario import tree_float
-from ..population import AbstractCyclingPopulation
 from ..population.ensemble import Particles
 from ..solution import Scenario, Solution
 from ..tissue import ContinuumTissue

@@ -37,9 +37,9 @@ class Costs:
 def compiling(costs: Costs) -> Iterator[None]:
     """Count what JAX itself says of compiling in here: for programs that are not compiled ahead."""
 
-    def heard(event: str, seconds: float, **_: Any) -> None:
+    def heard(event: str, duration_secs: float, **kwargs: Any) -> None:
         if event in _COMPILING:
-            costs.compile += seconds
+            costs.compile += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(heard)
     try:

@@ -77,8 +77,8 @@ class Probes(AbstractTissue):
     **Arguments:** `counts` (P,), heads at each point; `size` nq.
     """
 
-    counts: Float[Array, " P"] = parameter("ω_p, heads at each point", "1", converter=as_float)
-    size: int = eqx.field(static=True)
+    counts: Float[Array, " P"] = parameter("ω_p, heads at each point", "1", converter=as_float, default=1.0)
+    size: int = eqx.field(static=True, default=1)
 
     @property
     def mass_matrix(self) -> Float[Array, "ny ny"]:

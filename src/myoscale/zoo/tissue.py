@@ -28,14 +28,17 @@ from ..types import Scalar
 from .bridges import ElementBridge, LinearBridge
 from .page import Page
 
-_RATES = {"f1": 43.3 / 53.3, "g1": 10.0 / 53.3, "g2": 209.0 / 53.3}
+_F1, _G1, _G2 = 43.3 / 53.3, 10.0 / 53.3, 209.0 / 53.3  # by f₁ + g₁
 _LENGTH = 70.0  # ℓ_h
 _SPACING = 2.3
 
 
 def _heads(m: Scalar) -> LinearBridge:
     return LinearBridge(
-        mass=m, stiffness=1.0, gain=np.array(_LENGTH), cycling=Huxley1957(spacing=_SPACING, h=1.0, **_RATES)
+        mass=m,
+        stiffness=1.0,
+        gain=np.array(_LENGTH),
+        cycling=Huxley1957(spacing=_SPACING, h=1.0, f1=_F1, g1=_G1, g2=_G2),
     )
 
 
@@ -88,9 +91,9 @@ def fusiform_twitch(
         conditions=(
             Clamp("x0"),
             Clamp("x1", (1, 2)),
-            During(Motion("x1", 0, 0.0), until=release),
-            During(Tie("x1", 0), since=release),
-            During(Traction("x1", np.array([afterload, 0.0, 0.0])), since=release),
+            During(condition=Motion("x1", 0, 0.0), until=release),
+            During(condition=Tie("x1", 0), since=release),
+            During(condition=Traction("x1", np.array([afterload, 0.0, 0.0])), since=release),
         ),
     )
     return Model(tissue, _heads(0.0)), Start(0.0)
@@ -129,10 +132,9 @@ def element_shear(
     return Model(tissue, ElementBridge(mass=m, stiffness=kappa1)), Start(0.0, v.ravel(), x=law)
 
 
-def _density(tension: float) -> float:
+def _density(tension: Scalar) -> Scalar:
     """n_b for an isometric stress: n_b ℓ_h F̄ with F̄ = α/(2ℓ_b) of a head on average (κ₁ = h = 1)."""
-    alpha = _RATES["f1"] / (_RATES["f1"] + _RATES["g1"])
-    return tension / (_LENGTH * alpha / (2.0 * _SPACING))
+    return tension / (_LENGTH * _F1 / (_F1 + _G1) / (2.0 * _SPACING))
 
 
 _LEVELS = (MomentClosure(), Kinetic(100), Characteristics(200))

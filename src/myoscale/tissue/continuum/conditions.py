@@ -4,9 +4,8 @@ Values are numbers, arrays or functions of time built of jax.numpy, as of a driv
 coordinate axes point. `During` lets a condition begin and end: a muscle that is held, and released against a load.
 """
 
-from collections.abc import Callable
-
 import math
+from collections.abc import Callable
 
 import equinox as eqx
 import numpy as np

@@ -11,7 +11,6 @@ plane, strain is plane and the thickness is one.
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +23,7 @@ from ...model.tissue import AbstractTissue
 from ...types import Array, ArrayLike, Float, Scalar, as_float, as_number, is_traced
 from ..kinematics import AbstractKinematics, DeformationGradient, FibreStretch
 from ..shapes import AbstractShape
-from .conditions import AbstractCondition, Springs
+from .conditions import AbstractCondition, Clamp, Motion, Springs, Tie
 from .materials import AbstractMaterial
 
 STEPPERS = ("energy-momentum", "midpoint")
@@ -92,8 +91,8 @@ class ContinuumTissue(AbstractTissue):
         self.space = space(grid.mesh, element)
         _check_conditions(self)
         cells, d = self.space.dx.shape[0], self.space.dim
-        local = np.broadcast_to(self.space.local, self.space.places.shape)
-        fibres = np.asarray(grid.fibre(np.arange(cells), local), float).reshape(-1, d)
+        inside = np.broadcast_to(self.space.local, self.space.places.shape)
+        fibres = np.asarray(grid.fibre(np.arange(cells), inside), float).reshape(-1, d)
         self.fibres = np.concatenate([fibres, np.zeros((len(fibres), 3 - d))], axis=1)
 
     @property
@@ -228,6 +227,12 @@ def _check_conditions(tissue: ContinuumTissue) -> None:
             raise InputError(
                 f"{kind} is for a boundary '{one.boundary}', which {type(tissue.shape).__name__} does not have: {nearest(one.boundary, names)}"
             )
-        given = getattr(one, "components", None) or ((one.component,) if hasattr(one, "component") else ())
+        given = (
+            (one.components or ())
+            if isinstance(one, Clamp)
+            else (one.component,)
+            if isinstance(one, Motion | Tie)
+            else ()
+        )
         if any(not isinstance(c, int) or not 0 <= c < d for c in given):
             raise InputError(f"{kind} expected components from 0 to {d - 1}. Received {given}.")
