@@ -1,7 +1,7 @@
 """Implicit steps of finite-element tissue with bridges at every quadrature point: Newton's method, cycling, and how a run goes on."""
 
 from .active import ActiveStress, active_stress
-from .advance import Standing, Unreached, Watcher, activation, begin, enter, exchange, move, record
+from .advance import Standing, Unreached, Watcher, activation, begin, enter, exchange, move, record, slow
 from .newton import Found, Held, Solver
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "exchange",
     "move",
     "record",
+    "slow",
 ]

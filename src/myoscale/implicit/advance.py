@@ -1,6 +1,7 @@
 """A run of a finite-element tissue, step by step: motion by Newton's method, attachment and detachment between two motions.
 
-As for lumped tissue a step of cycling bridges is M(h/2) · E(h) · M(h/2), the last half of one motion and the first half of the next being one. A motion that
+As for lumped tissue a step of cycling bridges is M(h/2) · E(h) · M(h/2), the last half of one motion and the first half of the next being one; at
+equilibrium the first half goes on at the mean velocity of the step before, and the second ends where forces balance (`slow`). A motion that
 Newton's method cannot make is made in two halves, down to a millionth of the longest step; order 4 and 6 are symmetric compositions of
 the step of order 2. Nothing is carried from one saved time to the next but the `Standing`, so that a run may be divided there.
 """
@@ -175,6 +176,22 @@ def move(solver: Solver, at: Standing, until: float, longest: float, watch: Watc
     return at
 
 
+def slow(solver: Solver, at: Standing, until: float, key: Array, watch: Watcher) -> Standing:
+    """A step at equilibrium: half of it at the last mean velocity, there bridges attach and let go, and on to where forces balance; second order.
+
+    **Raises:** `Unreached`.
+    """
+    h, begin = until - at.t, at.held
+    y = solver.prescribed(at.t + h / 2, begin.y + h / 2 * begin.v)
+    q = cells.kinematics(solver.tissue, y)
+    z = points.arrive(solver.model, solver.population, at.z, begin.q, q)
+    held = begin._replace(y=y, q=q)
+    work = at.load + _stored(solver, held, z) - _stored(solver, begin, at.z)
+    half = at._replace(t=at.t + h / 2, held=held, z=z, load=work, last=h / 2, moved=y - begin.y)
+    end = move(solver, exchange(solver, half, h, key), until, h, watch)
+    return end._replace(held=end.held._replace(v=(end.held.y - begin.y) / h))
+
+
 def _try(solver: Solver, at: Standing, h: float) -> Found:
     held = at.held
     guess = held.y + at.moved * (h / at.last) if solver.static else held.y + h * held.v
@@ -213,10 +230,7 @@ def _stored(solver: Solver, held: Held, z: PyTree) -> float:
 def exchange(solver: Solver, at: Standing, h: float, key: Array) -> Standing:
     """Bridges attach and detach for h around the time where the run stands, with the energies that this moves."""
     tissue, model, held = solver.tissue, solver.model, at.held
-    if solver.static:
-        u = (held.q - cells.kinematics(tissue, held.y - at.moved)) / at.last if at.last > 0 else jnp.zeros_like(held.q)
-    else:
-        u = cells.rates(tissue, held.y, held.v)
+    u = cells.rates(tissue, held.y, held.v)
     r = activation(solver, at.t, held.q)
     keys = jax.random.split(jax.random.fold_in(key, at.exchanges), held.q.shape[0])
     z, flux, mass, pair = _exchanged(model, solver.population, at.z, held.q, u, jnp.asarray(h), r, keys)

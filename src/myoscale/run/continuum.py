@@ -146,6 +146,10 @@ def _advanced(solver, at, until: float, steps: int, longest: float, watch, cycle
     if not cycles or until <= at.t:
         return implicit.move(solver, at, until, longest, watch)
     h, begin = (until - at.t) / steps, at.t
+    if solver.static:
+        for k in range(steps):
+            at = implicit.slow(solver, at, until if k + 1 == steps else begin + (k + 1) * h, key, watch)
+        return at
     for k in range(steps):
         at = implicit.move(solver, at, begin + (k + 0.5) * h, longest, watch)
         at = implicit.exchange(solver, at, h, key)
