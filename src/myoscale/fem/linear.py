@@ -1,7 +1,8 @@
 """Direct solution of sparse systems of one pattern: Intel's Pardiso where `pypardiso` is installed, SciPy's SuperLU elsewhere.
 
-Pardiso orders the unknowns once for all matrices of a pattern, and takes only the upper triangle of a symmetric matrix, in little more than half the
-time. SuperLU knows no symmetric matrices: it gets both triangles.
+Pardiso takes only the upper triangle of a symmetric matrix, in little more than half the time, and orders the unknowns once for all matrices of its
+pattern. Unsymmetric ones it scales and permutes by their values, so they are ordered anew each time: what a run computes must not depend on where
+it was interrupted. SuperLU knows no symmetric matrices: it gets both triangles.
 """
 
 import functools
@@ -53,7 +54,7 @@ class Linear:
             except RuntimeError:  # exactly singular
                 return np.full_like(right, np.nan)
         self._pardiso.set_phase(23 if self._ordered else 13)
-        self._ordered = True
+        self._ordered = self.pattern.upper
         return self._pardiso._call_pardiso(matrix, right)
 
     def close(self) -> None:
