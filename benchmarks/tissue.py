@@ -1,0 +1,128 @@
+"""One implicit step of finite-element tissue with a population of 64 nodes at each quadrature point, and what its parts cost; felupe beside it.
+
+    python benchmarks/tissue.py [--cells 26 26 13] [--steps 3] [--peers]      Q1/P0; 26 × 26 × 13 are 8,788 hexahedra
+
+CPU seconds of the process and of one step, without compilation, after a first step that compiles; m = 0 at equilibrium (a symmetric tangent) and m > 0
+in motion (an unsymmetric one). felupe (GPL, an oracle here and nothing else; `pip install felupe`) solves the passive block alone, to the same
+residual: it has no bridges. `--memory` counts 100,000 populations of 100 nodes instead.
+"""
+
+import argparse
+import resource
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import myoscale as ms
+from myoscale import implicit, zoo
+from myoscale.implicit import cells, points
+from myoscale.model.scenario import tree_float
+
+_SHEAR, _BULK, _PULL = 1.0, 1000.0, 0.1
+
+
+def timed(module, name: str, spent: dict[str, float]) -> None:
+    """Count what a function takes."""
+    inner = getattr(module, name)
+
+    def outer(*arguments, **options):
+        began = time.process_time()
+        result = jax.block_until_ready(inner(*arguments, **options))
+        spent[name] = spent.get(name, 0.0) + time.process_time() - began
+        return result
+
+    setattr(module, name, outer)
+
+
+def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
+    """Pull one end of a block sideways."""
+    static = mass == 0.0
+    pull = ms.Traction("x1", lambda t: _PULL * t * jnp.array([0.0, 0.0, 1.0]))
+    tissue = ms.ContinuumTissue(
+        ms.Block((2.0, 2.0, 1.0), counts), ms.NeoHookean(_SHEAR), bulk=_BULK, density=1.0, conditions=(ms.Clamp("x0"), pull)
+    )
+    model = tree_float(ms.Model(tissue, zoo.LinearBridge(mass=mass, stiffness=1.0, gain=1.0)))
+    drive = ms.QuasiStatic() if static else ms.Free()
+    y = np.zeros(tissue.ny)
+    q = cells.kinematics(model.tissue, y)
+    start = ms.Start(0.0, x=ms.Normal(0.3, 0.2))
+    population, z = ms.Characteristics(64).begin(model, start, q, jax.random.key(0), 0)
+    solver = implicit.Solver(model, drive, population, static)
+    spent: dict[str, float] = {}
+    for module, name in ((points, "equilibrium"), (points, "motion"), (cells, "blocks"), (solver.linear, "solve")):
+        timed(module, name, spent)
+    quiet = lambda t, h, found: None
+    at = implicit.begin(solver, z, y, np.zeros(tissue.ny), 0.1)
+    at = implicit.move(solver, at, at.t + 0.1, 0.1, quiet)
+    for _ in range(steps):
+        spent.clear()
+        began, before = time.process_time(), at.iterations
+        at = implicit.move(solver, at, at.t + 0.1, 0.1, quiet)
+        total = time.process_time() - began
+        share = ", ".join(f"{name} {seconds:.2f}" for name, seconds in spent.items())
+        count = at.iterations - before
+        print(f"m = {mass:g}: {total:5.2f} s a step, {count} iterations, {total / max(count, 1):.2f} s each ({share}; {solver.linear.name})", flush=True)
+    solver.close()
+
+
+def felupe(counts: tuple[int, ...], steps: int) -> None:
+    """The passive block."""
+    import felupe as fem
+    from pypardiso import spsolve
+
+    mesh = fem.Cube(b=(2.0, 2.0, 1.0), n=tuple(n + 1 for n in counts))
+    field = fem.FieldsMixed(fem.RegionHexahedron(mesh), n=3)
+    body = fem.SolidBody(fem.ThreeFieldVariation(fem.NeoHooke(mu=_SHEAR, bulk=_BULK)), field)
+    held = {"left": fem.Boundary(field[0], fx=0.0)}
+    right = fem.Boundary(field[0], fx=2.0)
+    area, nodes = 2.0, len(np.unique(right.points))
+    for k in range(1, steps + 2):
+        began = time.process_time()
+        pull = fem.PointLoad(field, right.points, np.array([0.0, 0.0, _PULL * 0.1 * k * area / nodes]))
+        dof0, dof1 = fem.dof.partition(field, held)
+        ext0 = fem.dof.apply(field, held, dof0)
+        found = fem.newtonrhapson(items=[body, pull], dof0=dof0, dof1=dof1, ext0=ext0, solver=spsolve, verbose=0, tol=1e-10)
+        total = time.process_time() - began
+        if k > 1:
+            print(f"felupe: {total:5.2f} s a step, {found.iterations} iterations, {total / found.iterations:.2f} s each (Pardiso)", flush=True)
+
+
+def memory() -> None:
+    """100,000 populations of 100 nodes that attach and let go, through one exchange."""
+    scheme = ms.Huxley1957(spacing=4.0, h=1.0, f1=0.8, g1=0.2, g2=4.0)
+    model = tree_float(ms.Model(ms.SpringMass(), zoo.LinearBridge(mass=0.0, stiffness=1.0, gain=1.0, cycling=scheme)))
+    count, level = 100_000, ms.Kinetic(100, sites=4)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    population, z = level.begin(model, ms.Start(1.0), jnp.ones((count, 1)), jax.random.key(0), 0)
+    one = lambda bridge, z, q, u: population.exchange(bridge, z, q, u, 0.01, 1.0, None)
+    step = jax.jit(lambda z, q, u: points.over(model, one, z, q, u)[0])
+    for _ in range(2):
+        began = time.process_time()
+        z = jax.block_until_ready(step(z, jnp.ones((count, 1)), jnp.zeros((count, 1))))
+        spent = time.process_time() - began
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6
+    held = sum(a.nbytes for a in jax.tree.leaves(z)) / 1e9
+    print(f"{count:,} populations of 100 cells: {held:.2f} GB held, {grown:.2f} GB more at the peak, an exchange {spent:.1f} s")
+
+
+def main() -> None:
+    """Print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, nargs=3, default=(26, 26, 13))
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--memory", action="store_true")
+    asked = parser.parse_args()
+    with jax.enable_x64(True):
+        if asked.memory:
+            return memory()
+        for mass in (0.0, 0.5):
+            ours(tuple(asked.cells), mass, asked.steps)
+    if asked.peers:
+        felupe(tuple(asked.cells), asked.steps)
+
+
+if __name__ == "__main__":
+    main()
