@@ -110,7 +110,7 @@ def lengthwise() -> np.ndarray:
 
 def spinning(tissue: ContinuumTissue) -> tuple[np.ndarray, np.ndarray]:
     """A stretched and sheared start that rotates about no axis of symmetry, stretches on and drifts."""
-    X = tissue.space.locations
+    X = np.asarray(tissue.space.locations)
     y = X @ np.array([[0.2, 0.05, 0.0], [0.0, -0.1, 0.1], [0.05, 0.0, -0.05]])
     turning = np.array([[0.0, 0.9, -0.4], [-0.9, 0.0, 0.6], [0.4, -0.6, 0.0]])
     v = X @ (turning + np.diag([0.3, -0.2, 0.1])) + np.array([0.2, -0.1, 0.15])

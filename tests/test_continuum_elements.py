@@ -43,7 +43,7 @@ def held_all_round(element, dim, local, stepper="energy-momentum", pressure=0.0,
     """An irregular block whose boundary is held where it is put: loads there change the residual and not the solution."""
     fibre = np.array([0.6, 0.8, 0.0]) if dim == 2 else np.array([0.48, 0.6, 0.64])
     return ContinuumTissue(
-        Irregular((1.0, 1.2, 0.8)[:dim], (2,) * dim, tuple(fibre[:dim].tolist())),
+        Irregular((1.0, 1.2, 0.8)[:dim], (3, 2, 2)[:dim], tuple(fibre[:dim].tolist())),
         MooneyRivlin(1.0, 0.3),
         bulk=20.0,
         density=1.5,
@@ -66,7 +66,7 @@ def bridges(local, dim, mass, stiffness=3.0):
 def somewhere(tissue, size, seed):
     """A displacement without symmetry: affine, and every node moved on its own."""
     random, X = np.random.default_rng(seed), tissue.space.locations
-    return size * (X @ random.uniform(-1, 1, (tissue.space.dim,) * 2) + 0.2 * random.uniform(-1, 1, X.shape)).ravel()
+    return size * (X @ random.uniform(-1, 1, (tissue.space.dim,) * 2) + 0.1 * random.uniform(-1, 1, X.shape)).ravel()
 
 
 # Elements, dimensions, what bridges see: one tissue each, compiled once.

@@ -13,13 +13,13 @@ from myoscale.tissue.shapes import Block
 from myoscale.zoo import LinearBridge
 
 
-def height(cells, element="Q2/Q1"):
+def height(cells):
     """Of the point (10, 0.5, 1) under the full pressure, in mm, and the number of Newton's iterations."""
     tissue = ContinuumTissue(
         Block((10.0, 1.0, 1.0), cells),
         Guccione(2.0, 8.0, 2.0, 4.0),  # kPa
         bulk=1e5,
-        element=element,
+        element="Q2/Q1",
         conditions=[Clamp("x0"), Pressure("z0", lambda t: 0.004 * t)],
     )
     idle = LinearBridge(mass=0.0, stiffness=0.0, gain=1.0)
@@ -34,9 +34,9 @@ def height(cells, element="Q2/Q1"):
 
 def test_the_beam_bends_as_published():
     heights = {}
-    for cells in ((5, 1, 1), (10, 1, 1), (10, 2, 2)):
+    for cells in ((10, 1, 1), (10, 2, 2)):
         heights[cells], stats = height(cells)
         print(f"{cells}: {heights[cells]:.4f} mm, {stats.right_hand_sides} iterations")
-    coarse, middle, fine = heights.values()
-    assert abs(coarse - 4.17) > abs(middle - 4.17) > abs(fine - 4.17)
+    coarse, fine = heights.values()
+    assert abs(coarse - 4.17) > abs(fine - 4.17)
     assert abs(fine - 4.17) < 0.01

@@ -90,7 +90,7 @@ def test_a_column_of_cells_is_a_chain_of_elements(mass, dt):
     bridge, law = LinearBridge(mass=mass, stiffness=0.8, gain=REACH), ms.Normal(0.3, 0.5)
     begin, rate = np.array([0.05, 0.2, 0.15]), np.array([0.3, -0.1, 0.2])
     chain = ms.solve(
-        ms.Model(Chain(), bridge), ms.MomentClosure(), ms.Start(begin, rate, x=law), t1=1.0, save=6, tolerance=1e-11
+        ms.Model(Chain(), bridge), ms.MomentClosure(), ms.Start(begin, rate, x=law), t1=0.6, save=6, tolerance=1e-11
     )
     column = ContinuumTissue(
         Block((N * LENGTH, 0.8, 0.6), (N, 1, 1)),
@@ -109,7 +109,7 @@ def test_a_column_of_cells_is_a_chain_of_elements(mass, dt):
     y, v = np.zeros((2, column.space.count, 3))
     y[:, 0], v[:, 0] = np.append(0.0, begin)[section], np.append(0.0, rate)[section]
     model = ms.Model(column, bridge)
-    sol = ms.solve(model, ms.MomentClosure(), ms.Start(y.ravel(), v.ravel(), x=law), t1=1.0, save=6)
+    sol = ms.solve(model, ms.MomentClosure(), ms.Start(y.ravel(), v.ravel(), x=law), t1=0.6, save=6)
     for k in range(N):
         ends = sol.y.reshape(6, -1, 3)[:, section == k + 1, 0]
         assert np.ptp(ends, axis=1).max() < 1e-12  # sections stay plane
