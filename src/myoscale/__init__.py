@@ -36,7 +36,7 @@ _HOMES = {
     ),
     "snapshot": ("Snapshot",),
     "solution": ("Solution", "load"),
-    "render": ("figure", "report", "save_figure"),
+    "render": ("figure", "report", "save_figure", "save_frames", "save_series"),
     "run": ("Batch", "batch", "solve"),
     "study": (
         *("Assumptions", "Convergence", "Fluctuation", "Growth", "StepAdvice", "Study", "Suggestion", "Where"),
@@ -105,7 +105,7 @@ if TYPE_CHECKING:
         generator_of,
     )
     from .protocol import Protocol
-    from .render import figure, report, save_figure
+    from .render import figure, report, save_figure, save_frames, save_series
     from .run import Batch, batch, solve
     from .snapshot import Snapshot
     from .solution import Solution, load
