@@ -92,14 +92,14 @@ def space(mesh: skfem.Mesh, element: str) -> Space:
     facets = {
         name: _facets(mesh, made, kind.order, np.asarray(facets)) for name, facets in (mesh.boundaries or {}).items()
     }
-    values = lambda of: np.stack([np.asarray(one[0].value)[0] for one in of.basis], axis=1)  # the same in every cell
+    values = lambda of: np.stack([np.asarray(one[0])[0] for one in of.basis], axis=1)  # the same in every cell
     corners = _numbers(basis, mesh)
     return Space(
         slopes=np.stack([np.moveaxis(np.asarray(one[0].grad), 0, -1) for one in basis.basis], axis=2),
         values=values(basis),
         pressures=values(pressure),
         dx=np.asarray(basis.dx),
-        places=np.moveaxis(np.asarray(basis.global_coordinates().value), 0, -1),
+        places=np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1),
         local=np.ascontiguousarray(basis.X.T),
         nodes=np.ascontiguousarray(basis.element_dofs.T),
         pressure_nodes=np.ascontiguousarray(pressure.element_dofs.T),
@@ -120,7 +120,7 @@ def _facets(mesh, element, order, facets) -> Facets:
     basis = skfem.FacetBasis(mesh, element, facets=facets, intorder=order)
     put_last = lambda a: np.moveaxis(np.asarray(a), 0, -1)
     return Facets(
-        values=np.stack([np.asarray(one[0].value) for one in basis.basis], axis=2),
+        values=np.stack([np.asarray(one[0]) for one in basis.basis], axis=2),
         slopes=np.stack([put_last(one[0].grad) for one in basis.basis], axis=2),
         normals=put_last(basis.normals),
         dx=np.asarray(basis.dx),
