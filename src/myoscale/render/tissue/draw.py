@@ -69,12 +69,12 @@ def add_axes(fig: Figure, where: Any, made: Scene) -> Axes:
         getattr(axes, f"set_{name}lim")(made.low[k], made.high[k])
         getattr(axes, f"set_{name}margin")(0)
     axes.set_box_aspect(size)
-    place = axes.get_position()
+    place = axes.get_position(original=True)
     wanted = np.array([place.width * fig.get_figwidth(), place.height * fig.get_figheight()]) * fig.dpi
     axes.apply_aspect()
     x, y, _ = proj_transform(*made.shown.T, axes.get_proj())
     drawn = axes.transData.transform(np.column_stack([x, y]))
-    axes.set_box_aspect(size, zoom=float(np.min(0.97 * wanted / np.ptp(drawn, axis=0))))
+    axes.set_box_aspect(size, zoom=float(np.min(0.94 * wanted / np.ptp(drawn, axis=0))))
     return axes
 
 
