@@ -21,7 +21,7 @@ from myoscale import zoo
 from myoscale.study.survey import sample
 from myoscale.types import Array, Scalar
 
-NAMES = zoo.names()
+NAMES = tuple(name for name in zoo.names() if not zoo.problem(name).model.tissue.is_field)
 
 
 @functools.cache

@@ -35,6 +35,7 @@ RULES = {"golub1969calculation"}
 CHEBYSHEV = {"trefethen2019approximation"}
 ALWAYS = {"myoscale", "jax2018github", "kidger2021equinox"}
 STEPPERS = {"andersen1983rattle", "hairer2006geometric", "kahan1997composition"}
+ELEMENTS = {"simo1992discrete", "gonzalez2000exact", "gustafsson2020scikit"}
 INTEGRATOR = {"prince1981high", "bogacki1990interpolating", "kidger2021on"}
 
 
@@ -106,14 +107,16 @@ def test_a_problem_cites_where_it_was_published_and_what_it_runs(name):
     )  # heads that move together: no fluxes between cells, no labels to compress
     published = {key for key, citation in REGISTRY.items() if citation.text in problem.source}
     tied = all(level.tied(problem.model, problem.start) is not None for level in problem.levels)
-    assert found >= published | ALWAYS | (set() if tied else INTEGRATOR) | (set() if cycles else RULES)
+    field = problem.model.tissue.is_field
+    assert found >= published | ALWAYS | (set() if cycles else RULES)
+    assert found >= (set() if tied else ELEMENTS if field else INTEGRATOR) and field == (ELEMENTS <= found)
     assert bool(found & STEPPERS) == (ms.Constrained in kinds)
     assert bool(published) == ("doi:" in problem.source) == (name not in ("bent", "chain"))
     assert bool(found & SCHEME) == (ms.Kinetic in kinds and not cycles)
     assert bool(found & PLANE) == (ms.Kinetic in kinds and problem.start.nx == 2)
     assert bool(found & TRANSPORT) == bool(found & SOBOL) == (problem.start.nx > 1)
     assert bool(found & CHEBYSHEV) == (
-        problem.start.nx == 1 and name != "singular" and not cycles
+        problem.start.nx == 1 and name != "singular" and not cycles and not field
     )  # 1,000 bridges against 100
 
 

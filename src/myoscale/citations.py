@@ -438,11 +438,47 @@ JELINCIC_2024 = Citation(
     eprint="2405.06464",
 )
 
+SIMO_TARNOW_1992 = Citation(
+    key="simo1992discrete",
+    kind="article",
+    author="Simo, J. C. and Tarnow, N.",
+    title="The discrete energy-momentum method. {C}onserving algorithms for nonlinear elastodynamics",
+    journal="Zeitschrift für angewandte Mathematik und Physik",
+    volume="43",
+    pages="757--792",
+    year="1992",
+    doi="10.1007/BF00913408",
+)
+GONZALEZ_2000 = Citation(
+    key="gonzalez2000exact",
+    kind="article",
+    author="Gonzalez, O.",
+    title="Exact energy and momentum conserving algorithms for general models in nonlinear elasticity",
+    journal="Computer Methods in Applied Mechanics and Engineering",
+    volume="190",
+    pages="1763--1783",
+    year="2000",
+    doi="10.1016/S0045-7825(00)00189-4",
+)
+SCIKIT_FEM = Citation(
+    key="gustafsson2020scikit",
+    kind="article",
+    author="Gustafsson, Tom and McBain, G. D.",
+    title="scikit-fem: A {P}ython package for finite element assembly",
+    journal="Journal of Open Source Software",
+    volume="5",
+    number="52",
+    pages="2369",
+    year="2020",
+    doi="10.21105/joss.02369",
+)
+
 # What belongs together
 
 BROWNIAN = FOSTER_2020, JELINCIC_2024, DIFFRAX
 
 INTEGRATOR = PRINCE_DORMAND_1981, BOGACKI_SHAMPINE_1990, DIFFRAX
+FINITE_ELEMENTS = SIMO_TARNOW_1992, GONZALEZ_2000, SCIKIT_FEM, SCIPY
 GAUSS_RULES = GOLUB_WELSCH_1969, SCIPY
 SOBOL_POINTS = SOBOL_1967, JOE_KUO_2008, MATOUSEK_1998, SCIPY
 

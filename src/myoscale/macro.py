@@ -191,16 +191,21 @@ class Ledger(NamedTuple):
 
 def ledger(model: Model, population: AbstractPopulation, drive: AbstractDrive, y: Array, v: Array, z: PyTree) -> Ledger:
     """½ẏᵀM₀ẏ, Σω ½q̇ᵀMq̇, W₀, Σω∫W₁, Σω½∬V; no kinetic energies where the drive is quasi-static."""
+    kinetic, elastic, pair = energies(model, population, y, v, z)
+    moving = 0.0 if isinstance(drive, QuasiStatic) else 1.0
+    tissue = 0.5 * v @ jnp.asarray(model.tissue.mass_matrix) @ v
+    return Ledger(moving * tissue, moving * kinetic, model.tissue.energy(y), elastic, pair)
+
+
+def energies(model: Model, population: AbstractPopulation, y: Array, v: Array, z: PyTree) -> tuple[Array, Array, Array]:
+    """Σω ½q̇ᵀMq̇, Σω∫W₁ and Σω½∬V: what the bridges have."""
     q, u, _ = kinematics(model, y, v)
-    heads = model.tissue.heads
 
     def point(bridge, z, q, u):
         return (0.5 * u @ population.inertia(bridge, z, q) @ u, *population.energies(bridge, z, q))
 
-    kinetic, elastic, pair = (heads @ part for part in over_points(model, point, z, q, u))
-    moving = 0.0 if isinstance(drive, QuasiStatic) else 1.0
-    tissue = 0.5 * v @ jnp.asarray(model.tissue.mass_matrix) @ v
-    return Ledger(moving * tissue, moving * kinetic, model.tissue.energy(y), elastic, pair)
+    kinetic, elastic, pair = (model.tissue.heads @ part for part in over_points(model, point, z, q, u))
+    return kinetic, elastic, pair
 
 
 def stiffness(model: Model, population: AbstractPopulation, y: Array, z: PyTree) -> Float[Array, "P nq nq"]:

@@ -20,7 +20,7 @@ from . import macro, mechanics, store
 from .books import Cycling, Energy, Stats
 from .drive import AbstractDrive
 from .errors import InputError
-from .model import Model, Start, scheme_at
+from .model import Model, Stacked, Start, scheme_at
 from .model.cycling import rate_curves, rate_limit
 from .model.scenario import tree_float
 from .numerics import chebyshev
@@ -41,6 +41,7 @@ from .population.ensemble import Particles
 from .population.moments import Spread
 from .population.tied import Points, Tracks
 from .snapshot import Snapshot
+from .tissue.lumped import Probes  # not among the tissues that people name
 from .types import Array, Float, PyTree, concrete, float64
 
 
@@ -189,6 +190,57 @@ class Solution:
             return self._positions(i), w
         w = None if w is None else w[:, self.followed]
         return self.z.x[i], None if w is None else w / w.sum(1, keepdims=True)
+
+    @float64
+    def at(self, points: Sequence[int]) -> "Solution":
+        """The same run as a few points of a field see it: y and v are q and q̇ there, forces and populations theirs; energies stay those of all.
+
+        **Raises:** `InputError` for points that the tissue does not have.
+        """
+        count = self.force.shape[1]
+        if any(not -count <= p < count for p in points):
+            raise InputError(f"Expected points from 0 to {count - 1}. Received {list(points)!r:.80}.")
+        chosen = np.asarray([p % count for p in points])
+        model = tree_float(self.scenario.model)
+        see = jax.jit(lambda y, v: tuple(a[chosen].ravel() for a in macro.kinematics(model, y, v)[:2]))
+        q, u = (np.stack(part) for part in zip(*(see(y, v) for y, v in zip(self.y, self.v, strict=True)), strict=True))
+        path = np.stack([np.asarray(see(row[1:], jnp.zeros(row.size - 1))[0]) for row in self.path])
+        pick = lambda tree, axis: jax.tree.map(lambda a: np.take(a, chosen, axis), tree)
+        bridge = self.scenario.model.bridge
+        bridge = (
+            Stacked([jax.tree.map(lambda a, p=p: a[p], bridge.each) for p in chosen])
+            if isinstance(bridge, Stacked)
+            else bridge
+        )
+        seen = dataclasses.replace(
+            self.scenario.model,
+            tissue=Probes(np.asarray(model.tissue.heads)[chosen], q.shape[1] // len(chosen)),
+            bridge=bridge,
+        )
+        per_point = lambda a: a if np.ndim(a) < 2 else np.take(a, chosen, 1)
+        cycling = self.cycling and dataclasses.replace(
+            self.cycling,
+            **{
+                f.name: per_point(getattr(self.cycling, f.name))
+                for f in dataclasses.fields(Cycling)
+                if getattr(self.cycling, f.name) is not None
+            },
+        )
+        return dataclasses.replace(
+            self,
+            scenario=dataclasses.replace(
+                self.scenario, model=seen, start=dataclasses.replace(self.scenario.start, y=q[0], v=u[0])
+            ),
+            y=q,
+            v=u,
+            force=np.take(self.force, chosen, 1),
+            reaction=np.zeros_like(q),
+            z=None if self.z is None else pick(self.z, 1),
+            origin=np.asarray(see(self.origin, jnp.zeros_like(jnp.asarray(self.origin)))[0]),
+            particles=None if self.particles is None else pick(self.particles, 0),
+            path=np.concatenate([self.path[:, :1], path], axis=1),
+            cycling=cycling,
+        )
 
     def _index(self, t: float) -> int:
         i = int(np.argmin(np.abs(self.ts - t)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Of the zoo, which would wait for JAX.
 PROBLEMS = (
     *("linear", "linear-matrix", "onion", "singular", "bent", "element", "element-polar", "chain", "lateral"),
-    *("huxley", "huxley-chain", "power-stroke"),
+    *("huxley", "huxley-chain", "power-stroke", "block-isometric", "fusiform-twitch", "element-shear"),
 )
 
 

@@ -18,7 +18,7 @@ class Pattern:
     or −1; `upper`: only the upper triangle is kept, of a symmetric matrix.
     """
 
-    def __init__(self, size: int, blocks: Sequence[tuple[Int[Array, "E R"], Int[Array, "E C"]]], upper: bool = False):
+    def __init__(self, size: int, blocks: Sequence[tuple[Int[Array, "_ _"], Int[Array, "_ _"]]], upper: bool = False):
         self.size, self.upper = size, upper
         keys, self._kept = [np.arange(size) * (size + 1)], []  # the diagonal is always there: direct solvers ask for it
         for rows, columns in blocks:
@@ -31,14 +31,14 @@ class Pattern:
         self.indices = (found % size).astype(np.int32)
         self.indptr = np.searchsorted(found, np.arange(size + 1) * size).astype(np.int32)
 
-    def matrix(self, blocks: Sequence[Float[Array, "E R C"]]) -> sp.csr_matrix:
+    def matrix(self, blocks: Sequence[Float[Array, "_ _ _"]]) -> sp.csr_matrix:
         """The sum of these blocks, in the order in which their rows and columns were given."""
         values = [np.asarray(block).ravel()[kept] for block, kept in zip(blocks, self._kept, strict=True)]
         data = np.bincount(self._place, weights=np.concatenate(values), minlength=len(self.indices))
         return sp.csr_matrix((data, self.indices, self.indptr), shape=(self.size, self.size))
 
 
-def vector(size: int, rows: Int[Array, "E R"], values: Float[Array, "E R"]) -> Float[np.ndarray, " n"]:
+def vector(size: int, rows: Int[Array, "..."], values: Float[Array, "..."]) -> Float[np.ndarray, " n"]:
     """The sum of contributions to a vector; those to −1 are left out."""
     rows, values = np.asarray(rows).ravel(), np.asarray(values).ravel()
     good = rows >= 0

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import macro, mechanics
-from ..drive import at, rates
+from ..drive import AbstractSignal, at, rates
 from ..errors import InputError
 from ..levels.integrate import Record, split
 from ..levels.splitting import Tally, closure_error, no_tally, share_attached
@@ -66,12 +66,7 @@ def begin(solver: Solver, z: PyTree, y: np.ndarray, v: np.ndarray, longest: floa
     **Raises:** `Unreached` if there is none near the start; `InputError` for bridges of mass whose inertia is not constant.
     """
     tissue, model, population = solver.tissue, solver.model, solver.population
-    y = solver.prescribed(0.0, y)
-    v = np.array(v)
-    for k, where in solver.layout.moved.items():
-        condition: Any = tissue.conditions[k]
-        v[where] = np.asarray(rates(condition.value, jnp.zeros(()), 1)[1])[0]
-    v[(solver.layout.number < 0) & ~np.isin(np.arange(len(v)), np.concatenate([*solver.layout.moved.values(), [-1]]))] = 0.0
+    y, v = solver.prescribed(0.0, y), _held_velocities(solver, 0.0, v)
     q = cells.kinematics(tissue, y)
     mass = points.masses(model, population, z, q)
     heavy = not solver.static and bool(jnp.any(jnp.asarray(model.bridge.mass) > 0))
@@ -90,6 +85,29 @@ def begin(solver: Solver, z: PyTree, y: np.ndarray, v: np.ndarray, longest: floa
     return start
 
 
+def enter(solver: Solver, at: Standing) -> Standing:
+    """Where other conditions begin to hold: at rest the new equilibrium, else velocities of what is now prescribed; the work is that of what holds it.
+
+    **Raises:** `Unreached` if there is no equilibrium near.
+    """
+    if solver.static:
+        after = _settled(solver, at)
+        return after._replace(h=at.h, moved=np.zeros_like(at.moved), steps=at.steps)
+    held = at.held
+    v = _held_velocities(solver, at.t, held.v)
+    kinetic = lambda v: 0.5 * float(v @ (solver.mass @ v))
+    return at._replace(held=held._replace(v=v), load=at.load + kinetic(v) - kinetic(held.v))
+
+
+def _held_velocities(solver: Solver, t: float, v: np.ndarray) -> np.ndarray:
+    """v with what is prescribed at t."""
+    v = np.where(solver.layout.number < 0, 0.0, v)
+    for k, where in solver.layout.moved.items():
+        condition: Any = solver.conditions[k]
+        v[where] = np.asarray(rates(condition.value, jnp.asarray(t), 1)[1])[0]
+    return v
+
+
 def _check_inertia(solver: Solver, z: PyTree, q: Array) -> None:
     model = solver.model
     scheme = scheme_of(model.bridge)
@@ -105,22 +123,24 @@ def _check_inertia(solver: Solver, z: PyTree, q: Array) -> None:
 
 
 def _settled(solver: Solver, at: Standing) -> Standing:
-    """The equilibrium at t = 0; where it is too far for Newton's method, what holds the start in place is let go in steps."""
+    """The equilibrium at this time; where it is too far for Newton's method, what holds the start in place is let go in steps."""
     share, step = 0.0, 1.0
     unbalanced: np.ndarray | None = None
     while share < 1.0:
         step = min(step, 1.0 - share)
         withheld = None if unbalanced is None else (1.0 - share - step) * unbalanced
-        found = solver.step(at.z, at.mass, at.held, 0.0, 0.0, at.held.y, withheld)
+        found = solver.step(at.z, at.mass, at.held, at.t, 0.0, at.held.y, withheld)
         if found.converged:
             at = _arrived(solver, at, found, 0.0)
             share, step = share + step, 2.0 * step
             continue
         if unbalanced is None:
-            unbalanced = solver.unbalanced(at.z, at.mass, at.held)
+            unbalanced = solver.unbalanced(at.z, at.mass, at.held, at.t)
         step /= 2.0
         if step < 1e-4:
-            raise Unreached(f"{found.why} on the way to the equilibrium under the loads at t = 0", at, found.residuals)
+            raise Unreached(
+                f"{found.why} on the way to the equilibrium under what holds from t = {at.t:g} on", at, found.residuals
+            )
     return at
 
 
@@ -231,7 +251,8 @@ def activation(solver: Solver, t: float, q: Array) -> Array:
     if tissue.activation is not None:
         places = jnp.asarray(tissue.space.places).reshape(-1, tissue.space.dim)
         field: Any = tissue.activation
-        r = r * jax.vmap(lambda X: jnp.asarray(field(now, X), float))(places)
+        share = (lambda X: field(now)) if isinstance(field, AbstractSignal) else (lambda X: field(now, X))
+        r = r * jax.vmap(lambda X: jnp.asarray(share(X), float))(places)
     if tissue.overlap is not None:
         factor: Any = tissue.overlap
         r = r * jax.vmap(lambda q: jnp.asarray(factor(q[0]), float))(q)
@@ -256,7 +277,9 @@ def record(solver: Solver, at: Standing) -> Record:
     books = points.books(model, population, at.z, held.q, held.u, at.mass)
     moving = 0.0 if solver.static else 1.0
     kinetic = moving * 0.5 * float(held.v @ (solver.mass @ held.v))
-    ledger = macro.Ledger(*map(np.asarray, (kinetic, moving * books[0], cells.passive(tissue, held.y), books[1], books[2])))
+    ledger = macro.Ledger(
+        *map(np.asarray, (kinetic, moving * books[0], cells.passive(tissue, held.y), books[1], books[2]))
+    )
     residual, weakest = _exactness(model, population, at.z, held.q)
     force, tally = _force(solver, at), at.tally
     if isinstance(population, AbstractCyclingPopulation):
@@ -302,6 +325,7 @@ def _summary(model, population, z, q):
 @eqx.filter_jit
 def _exactness(model, population, z, q):
     """max |g − c| of an ensemble, and the smallest singular value of g_x over everything represented."""
+
     def point(bridge, z, q):
         values = jax.vmap(lambda x: small.signed_singular_value(mechanics.jacobians(bridge, x, q)[0]))
         weak = jnp.min(jnp.abs(values(population.probes(z, bridge, q))))

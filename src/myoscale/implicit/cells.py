@@ -32,7 +32,6 @@ class Blocks(NamedTuple):
     up: Float[Array, "E D B"]
     pu: Float[Array, "E B D"]
     pp: Float[Array, "E B B"]
-    least: Float[Array, ""]  # the smallest J
     size: Float[Array, "E D"]  # sum of the sizes of what r adds up
 
 
@@ -76,16 +75,16 @@ def _at_points(tissue: ContinuumTissue, p: Array) -> Array:
 
 
 def stress(
-    tissue: ContinuumTissue, F0, F1, p0, p1, fibre, force, kind: str
+    tissue: ContinuumTissue, F0, F1, p0, p1, fibre, heads, force, kind: str
 ) -> tuple[Float[Array, "d d"], Float[Array, ""]]:
-    """P and J − 1 − p/κ at a point; `force` is a function of q at the end of the step, per head."""
+    """P and J − 1 − p/κ at a point of so many `heads` n_b; `force` is a function of q at the end of the step, per head."""
     d = F0.shape[0]
-    local = lambda F: tissue.local.of(F, fibre[:d])
+    local = lambda F: tissue.seen(F, fibre[:d])
     if kind == "equilibrium" or kind == "midpoint":
         F, p = (F1, p1) if kind == "equilibrium" else (0.5 * (F0 + F1), p1)
         energy = lambda F: tissue.stored(F, fibre)[0] + p * determinant(F)
         passive, pull = jax.grad(energy)(F), jax.vjp(local, F)[1]
-        P = passive - tissue.bridges * pull(force(local(F1)))[0]
+        P = passive - heads * pull(force(local(F1)))[0]
         return P, determinant(F) - 1.0 - p / tissue.bulk
     middle, before, after = (solid(F) for F in (0.5 * (F0 + F1), F0, F1))
     a, b = before.T @ before, after.T @ after
@@ -105,7 +104,7 @@ def stress(
         pull = f[0] * 2.0 * jnp.outer(half, a0) / (local(F0) + local(F1))[0]
     else:
         pull = f.reshape(d, d)
-    return P - tissue.bridges * pull, determinant(F1) - 1.0 - p1 / tissue.bulk
+    return P - heads * pull, determinant(F1) - 1.0 - p1 / tissue.bulk
 
 
 @eqx.filter_jit
@@ -115,9 +114,9 @@ def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str) -> Blocks
     cells, points, nodes, d = space.slopes.shape
     shape = lambda a: jnp.asarray(a).reshape(cells, points, *a.shape[1:])
 
-    def point(F0, F1, p0, p1, q1, fibre, f, slope):
+    def point(F0, F1, p0, p1, q1, fibre, heads, f, slope):
         force = lambda q: f + slope @ (q - jax.lax.stop_gradient(q1))
-        both = lambda F1, p1: stress(tissue, F0, F1, p0, p1, fibre, force, kind)
+        both = lambda F1, p1: stress(tissue, F0, F1, p0, p1, fibre, heads, force, kind)
         (P, c), push = jax.linearize(both, F1, p1)
         basis = jnp.eye(d * d).reshape(d * d, d, d)
         A, to_volume = jax.vmap(lambda e: push(e, jnp.zeros(())))(basis)
@@ -125,26 +124,27 @@ def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str) -> Blocks
         return P, c, A.reshape(d, d, d, d), to_volume.reshape(d, d), G, to_rest
 
     def cell(part):
-        (F0, F1, p0, p1, q1), fibres, f, slope, grads, dx = part
-        P, c, A, volume, G, rest = jax.vmap(point)(F0, F1, p0, p1, q1, fibres, f, slope)
+        way, fibres, heads, f, slope, grads, dx = part
+        P, c, A, volume, G, rest = jax.vmap(point)(*way, fibres, heads, f, slope)
         N = jnp.asarray(space.pressures)
         D = nodes * d
         weighted = dx[:, None, None] * grads  # (Q, A, d)
         r = jnp.einsum("qaj,qij->ai", weighted, P).ravel()
-        felt = jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]  # where stresses cancel, of parts
+        felt = (
+            jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]
+        )  # where stresses cancel, of parts
         size = jnp.einsum("qaj,qij->ai", jnp.abs(weighted), felt).ravel()
         # A is ∂P_ij/∂F_kl with (kl) first
         uu = jnp.einsum("qaj,qklij,qbl->aibk", weighted, A, grads, optimize="optimal").reshape(D, D)
         up = jnp.einsum("qaj,qij,qb->aib", weighted, G, N, optimize="optimal").reshape(D, -1)
         pu = jnp.einsum("qb,qkl,qal->bak", dx[:, None] * N, volume, grads, optimize="optimal").reshape(-1, D)
         pp = jnp.einsum("qa,q,qb->ab", dx[:, None] * N, rest, N)
-        return r, N.T @ (dx * c), uu, up, pu, pp, jnp.min(jax.vmap(determinant)(F1)), size
+        return r, N.T @ (dx * c), uu, up, pu, pp, size
 
-    parts = (Way(*map(shape, way)), shape(tissue.fibres), shape(pulls.force), shape(pulls.slope))
+    parts = (Way(*map(shape, way)), shape(tissue.fibres), shape(tissue.density_of_heads), *map(shape, pulls))
     parts = (*parts, jnp.asarray(space.slopes), jnp.asarray(space.dx))
     batch = max(1, CHUNK // points)
-    *found, least, size = jax.lax.map(cell, parts, batch_size=batch) if cells > batch else jax.vmap(cell)(parts)
-    return Blocks(*found, jnp.min(least), size)
+    return Blocks(*(jax.lax.map(cell, parts, batch_size=batch) if cells > batch else jax.vmap(cell)(parts)))
 
 
 class Loads(NamedTuple):
@@ -177,7 +177,7 @@ def pressure(tissue: ContinuumTissue, facets: Facets, y: Array, value: Array) ->
     """∫ p cof(F) N v dA, on the deformed surface; derivative with respect to y."""
     d = tissue.space.dim
     u = jnp.reshape(y, (-1, d))[jnp.asarray(facets.nodes)]
-    F = jnp.eye(d) + jnp.einsum("fai,fraj->frij", u, jnp.asarray(facets.slopes))
+    F = jnp.eye(d)[None, None] + jnp.einsum("fai,fraj->frij", u, jnp.asarray(facets.slopes))
 
     def area(F, normal):  # cof(F)N
         return jax.grad(lambda F: determinant(F))(F) @ normal
@@ -222,8 +222,8 @@ def inertia(tissue: ContinuumTissue, F: Array, mass: Float[Array, "P nq nq"]) ->
     """The bridges' inertia in every cell, Σ ω (∂q/∂y)ᵀ M (∂q/∂y)."""
     space = tissue.space
     cells, points, nodes, d = space.slopes.shape
-    of = lambda F, fibre: jax.jacfwd(lambda F: tissue.local.of(F, fibre[:d]))(F)
+    of = lambda F, fibre: jax.jacfwd(lambda F: tissue.seen(F, fibre[:d]))(F)
     slope = jax.vmap(of)(F, jnp.asarray(tissue.fibres)).reshape(cells, points, -1, d, d)
     along = jnp.einsum("eqnij,eqaj->eqnai", slope, jnp.asarray(space.slopes)).reshape(cells, points, -1, nodes * d)
-    weight = tissue.bridges * jnp.asarray(space.dx)[..., None, None] * mass.reshape(cells, points, *mass.shape[1:])
+    weight = tissue.heads.reshape(cells, points, 1, 1) * mass.reshape(cells, points, *mass.shape[1:])
     return jnp.einsum("eqnx,eqnm,eqmy->exy", along, weight, along, optimize="optimal")

@@ -6,12 +6,13 @@ Newton's method: from rest to full load that converges where a condensed pressur
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..errors import InputError
 from ..fem import Linear, Pattern, symmetric_mode
-from ..tissue import Clamp, ContinuumTissue, Motion, Pressure, Springs, Tie, Traction
+from ..tissue import AbstractCondition, Clamp, ContinuumTissue, Motion, Pressure, Springs, Tie, Traction
 from ..types import Array, Int
 
 
@@ -41,25 +42,25 @@ class Layout:
         return Linear(Pattern(self.size, blocks, upper=symmetric and symmetric_mode()))
 
 
-def layout(tissue: ContinuumTissue) -> Layout:
-    """Number the unknowns.
+def layout(tissue: ContinuumTissue, conditions: Mapping[int, AbstractCondition]) -> Layout:
+    """Number the unknowns under these conditions, by their numbers in the tissue.
 
     **Raises:** `InputError` where everything is held, or two conditions prescribe one displacement.
     """
     space, d = tissue.space, tissue.space.dim
     state = np.zeros(tissue.ny, int)  # 0 free, −1 prescribed, k > 0 tied with others
     moved = {}
-    for k, one in enumerate(tissue.conditions):
-        on = space.facets[one.boundary].on
+    for k, one in conditions.items():
+        on = np.asarray(space.facets[one.boundary].on)
         if isinstance(one, Clamp):
             for c in range(d) if one.components is None else one.components:
                 state[on * d + c] = -1
         elif isinstance(one, Motion):
             moved[k] = on * d + one.component
             state[moved[k]] = -1
-    for k, one in enumerate(tissue.conditions):
+    for k, one in conditions.items():
         if isinstance(one, Tie):
-            rows = space.facets[one.boundary].on * d + one.component
+            rows = np.asarray(space.facets[one.boundary].on) * d + one.component
             if (state[rows] < 0).any():
                 raise InputError(
                     f"Tie('{one.boundary}', {one.component}) expected displacements that nothing else prescribes. Received some that a Clamp or Motion does."
@@ -68,19 +69,21 @@ def layout(tissue: ContinuumTissue) -> Layout:
             state[rows] = k + 1
             for other in joined:  # an edge that two ties share ties both
                 state[state == other] = k + 1
-    _once(tissue, moved)
+    _once(conditions, moved)
     keys = np.where(state == 0, -np.arange(1, tissue.ny + 1), state)  # a name of its own for each that is free
     names, number = np.unique(keys[state >= 0], return_inverse=True)
     numbers = np.full(tissue.ny, -1)
     numbers[state >= 0] = number
     if not len(names):
-        raise InputError("ContinuumTissue expected displacements that are free. Received conditions that hold them all.")
+        raise InputError(
+            "ContinuumTissue expected displacements that are free. Received conditions that hold them all."
+        )
     rows = lambda nodes: (np.asarray(nodes)[:, :, None] * d + np.arange(d)).reshape(len(nodes), -1)
     pressures = np.asarray(space.pressure_nodes)
     pressures = len(names) + pressures if space.continuous else np.full_like(pressures, -1)
     loaded = {
         k: rows(space.facets[one.boundary].nodes)
-        for k, one in enumerate(tissue.conditions)
+        for k, one in conditions.items()
         if isinstance(one, Traction | Pressure | Springs)
     }
     return Layout(
@@ -95,9 +98,9 @@ def layout(tissue: ContinuumTissue) -> Layout:
     )
 
 
-def _once(tissue: ContinuumTissue, moved: dict[int, np.ndarray]) -> None:
+def _once(conditions: Mapping[int, AbstractCondition], moved: dict[int, np.ndarray]) -> None:
     """Raise `InputError` if two motions prescribe one displacement."""
     every = np.concatenate(list(moved.values())) if moved else np.zeros(0, int)
     if len(np.unique(every)) < len(every):
-        names = ", ".join(f"Motion('{tissue.conditions[k].boundary}')" for k in moved)
+        names = ", ".join(f"Motion('{conditions[k].boundary}')" for k in moved)
         raise InputError(f"Expected each displacement to be prescribed once. Received {names}, which share some nodes.")

@@ -14,7 +14,7 @@ from ..drive import AbstractDrive, at, rates
 from ..fem import Linear, Pattern
 from ..fem.pattern import vector
 from ..model import Model
-from ..tissue import ContinuumTissue, Motion, Pressure, Springs, Traction
+from ..tissue import AbstractCondition, ContinuumTissue, Motion, Pressure, Springs, Traction
 from ..types import Array, Float, PyTree
 from . import cells, points
 from .layout import Layout, layout
@@ -48,12 +48,14 @@ class Found(NamedTuple):
 
 @dataclasses.dataclass
 class Solver:
-    """Everything about a tissue that does not change from step to step."""
+    """Everything about a tissue that does not change from step to step, while the conditions of a time `when` hold."""
 
     model: Model
     drive: AbstractDrive
     population: Any
     static: bool
+    when: float = 0.0
+    conditions: dict[int, AbstractCondition] = dataclasses.field(init=False)
     layout: Layout = dataclasses.field(init=False)
     mass: Any = dataclasses.field(init=False)  # M₀, sparse
     instant: Linear | None = None  # for accelerations, where they are asked for
@@ -61,9 +63,11 @@ class Solver:
 
     def __post_init__(self):
         tissue = self.tissue
-        self.layout = layout(tissue)
+        holds = lambda one: one.lasts[0] <= self.when < one.lasts[1]
+        self.conditions = {k: one.itself for k, one in enumerate(tissue.conditions) if holds(one)}
+        self.layout = layout(tissue, self.conditions)
         self.mass = tissue.mass_matrix
-        follows = any(isinstance(one, Pressure) for one in tissue.conditions)
+        follows = any(isinstance(one, Pressure) for one in self.conditions.values())
         self.linear = self.layout.linear(symmetric=self.static and not follows)
         d, nodes = tissue.space.dim, np.asarray(tissue.space.values)
         block = np.einsum("eq,qa,qb->eab", float(tissue.density) * np.asarray(tissue.space.dx), nodes, nodes)
@@ -86,7 +90,7 @@ class Solver:
         """y with what is prescribed at t."""
         y = np.array(y)
         for k, where in self.layout.moved.items():
-            condition = self.tissue.conditions[k]
+            condition = self.conditions[k]
             assert isinstance(condition, Motion)
             y[where] = np.asarray(at(condition.value, jnp.asarray(t), 1))[0]
         return y
@@ -117,7 +121,8 @@ class Solver:
             free = self._gather(made.r)
             scale = max(float(np.max(made.size, initial=0.0)), 1e-300)
             off = max(
-                float(np.max(np.abs(free), initial=0.0)) / scale, float(np.max(np.abs(made.c), initial=0.0)) / made.volume
+                float(np.max(np.abs(free), initial=0.0)) / scale,
+                float(np.max(np.abs(made.c), initial=0.0)) / made.volume,
             )
             seen.append(off)
             if off <= SMALL or (k and off < 1e-9 and off > 0.3 * best):  # rounding ends it
@@ -139,10 +144,10 @@ class Solver:
             why = "Newton's method does not converge"
         return Found(begin, False, len(seen), tuple(seen), np.zeros_like(y), why)
 
-    def unbalanced(self, z: PyTree, mass: Array, begin: Held) -> np.ndarray:
-        """What would hold the tissue where it is, at equilibrium at t = 0, (ny,)."""
+    def unbalanced(self, z: PyTree, mass: Array, begin: Held, t: float) -> np.ndarray:
+        """What would hold the tissue where it is, at equilibrium at t, (ny,)."""
         F, p = cells.gradients(self.tissue, begin.y), cells.pressures(self.tissue, begin.p)
-        return self._assembled(z, mass, begin, F, p, begin.y, begin.p, 0.0, 0.0).r
+        return self._assembled(z, mass, begin, F, p, begin.y, begin.p, 0.0, t).r
 
     def acceleration(self, mass: Array, held: Held, pull: Array, t: float) -> np.ndarray:
         """ÿ at t, (ny,), where the bridges have this inertia and pull so hard without it."""
@@ -158,7 +163,7 @@ class Solver:
         residual -= np.asarray(at(self.drive.load, jnp.asarray(t), tissue.ny))
         given = np.zeros_like(y)
         for k, where in lay.moved.items():
-            condition: Any = tissue.conditions[k]
+            condition: Any = self.conditions[k]
             given[where] = np.asarray(rates(condition.value, jnp.asarray(t), 1)[2])[0]
         blocks = self._masses + np.asarray(cells.inertia(tissue, F, mass))
         brought = np.einsum("edf,ef->ed", blocks, given[self._rows])
@@ -204,7 +209,7 @@ class Solver:
             force = np.bincount(rows.ravel(), weights=np.asarray(load.r).ravel(), minlength=tissue.ny)
             residual += force
             size += np.abs(force)
-            if not isinstance(tissue.conditions[k], Springs):
+            if not isinstance(self.tissue.conditions[k], Springs):  # which store what they take, if they last
                 outside -= force
             if load.uu is not None:
                 added.append(factor * np.asarray(load.uu))
@@ -237,7 +242,7 @@ class Solver:
     def _loads(self, y: np.ndarray, t: float) -> dict[int, Any]:
         tissue, found = self.tissue, {}
         for k, dofs in self.layout.dofs.items():
-            one, facets = tissue.conditions[k], tissue.space.facets[tissue.conditions[k].boundary]
+            one, facets = self.conditions[k], tissue.space.facets[self.conditions[k].boundary]
             if isinstance(one, Traction):
                 value = at(one.value, jnp.asarray(t), tissue.space.dim)
                 load = cells.Loads(cells.traction(tissue, facets, value), None)

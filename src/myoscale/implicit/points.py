@@ -20,7 +20,7 @@ import numpy as np
 from .. import macro, mechanics
 from ..model import Model
 from ..numerics import discrete_gradient
-from ..population import AbstractPopulation
+from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
 _PARTS = 2  # Runge–Kutta steps along a segment
@@ -65,7 +65,13 @@ def over(model: Model, function, *arguments: PyTree) -> PyTree:
 
 
 def elastic(population: AbstractPopulation, bridge, z: PyTree, q: Array) -> Array:
-    """−∂U/∂q of one head, the population moving with it: the force without inertia."""
+    """−∂U/∂q of one head, the population moving with it: the force without inertia.
+
+    What `local` returns for bridges without mass; of labelled bridges without all that inertia asks for, Σ w Φᵀ F₁.
+    """
+    if isinstance(population, Ensemble) and bridge.interaction is None:
+        measure = population.measure(bridge, z, q)
+        return -measure.expect(lambda x: mechanics.flow(bridge, x, q).T @ jax.grad(bridge.energy)(x))
     massless = eqx.tree_at(lambda b: b.mass, bridge, jnp.zeros_like(jnp.asarray(bridge.mass, float)))
     return population.local(massless, z, q, jnp.zeros_like(q))[1]
 

@@ -5,7 +5,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse as sp
 
 from ..errors import InputError
 from ..types import is_traced
@@ -43,7 +42,7 @@ def check_model(model: Any, start: Any) -> None:
     ny = _tissue(model.tissue)
     if model.noise is not None:
         check_noise(model.noise, ny)
-    y, v = _vector(start.y, ny, "Start.y"), _vector(start.v, ny, "Start.v")
+    y, v = (_vector(getattr(start, name), ny, f"Start.{name}", model.tissue.is_field) for name in "yv")
     del v
     points = np.shape(jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)))[0]
     if not cycles:
@@ -71,8 +70,10 @@ def _numbers(tree, where):
             raise InputError(f"Expected numbers in {name}. Received NaN.")
 
 
-def _vector(value, ny, where):
+def _vector(value, ny, where, field):
     value = np.asarray(value, float)
+    if field and value.shape == ():
+        return np.full(ny, value)  # the same at every node: 0, at rest
     if value.shape not in ((), (ny,)) or (value.shape == () and ny != 1):
         raise InputError(
             f"Expected {where} of shape ({ny},), one entry for each coordinate of the tissue. Received shape {value.shape}."
@@ -81,8 +82,8 @@ def _vector(value, ny, where):
 
 
 def _tissue(tissue) -> int:
-    if sp.issparse(tissue.mass_matrix):
-        return tissue.ny  # of finite elements, which see to their numbers themselves
+    if tissue.is_field:
+        return tissue.ny  # finite elements see to their numbers themselves
     mass = np.asarray(tissue.mass_matrix, float)
     if mass.ndim != 2 or mass.shape[0] != mass.shape[1]:
         raise InputError(f"Expected the tissue's mass_matrix of shape (ny, ny). Received shape {mass.shape}.")

@@ -21,6 +21,7 @@ class AbstractTissue(eqx.Module):
     mass_matrix: eqx.AbstractVar[Array]  # M₀ (ny, ny)
 
     cites: ClassVar[tuple[Citation, ...]] = ()  # where it was published
+    is_field: ClassVar[bool] = False  # whether y is a field in a finite-element space, and its matrices are sparse
 
     @abc.abstractmethod
     def energy(self, y: Float[Array, " ny"]) -> Float[Array, ""]:

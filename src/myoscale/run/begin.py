@@ -30,6 +30,14 @@ class Begun(eqx.Module):
     moved: Array | None = None  # how far velocities were moved to be consistent
 
 
+class Placed(eqx.Module):
+    """What results need of a run's beginning, where there is no more: as of `Begun`."""
+
+    population: AbstractPopulation
+    origin: Array
+    particles: Particles | None
+
+
 def begin(
     model: Model,
     level: AbstractLevel,

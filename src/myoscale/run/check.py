@@ -15,7 +15,6 @@ from ..model import Model, Start, scheme_of
 from ..model.checks import check_model, constraint_rows
 from ..protocol import Activate, Protocol, Ramp, Release, legs
 from ..solution import Scenario
-from ..tissue import ContinuumTissue
 from ..types import Array, ArrayLike, is_traced
 from .continuum import check_continuum
 
@@ -48,7 +47,7 @@ def check(scenario: Scenario) -> np.ndarray:
         raise InputError(f"Expected seed to be a whole number ≥ 0, below 2⁶³. Received {scenario.seed!r}.")
     if not is_traced((level, start)):
         check_level(level, scenario.model, start)
-    if isinstance(scenario.model.tissue, ContinuumTissue):
+    if scenario.model.tissue.is_field:
         check_continuum(scenario)
     elif not is_traced((scenario.model, drive)):
         _check_drive(drive, scenario.model, float(t1))

@@ -22,8 +22,8 @@ from ..population import AbstractCyclingPopulation
 from ..population.ensemble import Particles
 from ..solution import Scenario, Solution
 from ..tissue import ContinuumTissue
-from .begin import Begun
-from .programs import Costs
+from .begin import Placed
+from .programs import Costs, compiling
 from .stretches import Progress, assemble
 
 _SHOWN = 4  # residuals of Newton's method in a line of progress
@@ -54,14 +54,19 @@ def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kep
 
     **Raises:** as `solve`.
     """
-    costs, level = Costs(), complete(scenario.level, scenario.model)
+    costs = Costs()
+    with compiling(costs):
+        return _run(scenario, times, progress, kept, costs)
+
+
+def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, costs: Costs) -> Solution:
+    level = complete(scenario.level, scenario.model)
     model, start, drive = tree_float((scenario.model, scenario.start, scenario.drive))
     tissue: ContinuumTissue = model.tissue
     word, t1 = level.label, float(scenario.t1)
     progress(f"{word}: compiling", 0.0)
     grid = times if times[-1] >= t1 * (1 - 1e-12) else np.append(times, t1)
-    vector = lambda value: np.broadcast_to(np.asarray(value, float), (tissue.ny,)).copy()
-    y = vector(start.y)
+    y, v = (np.broadcast_to(np.asarray(value, float), (tissue.ny,)).copy() for value in (start.y, start.v))
     key, cycles = jax.random.key(scenario.seed), scheme_of(model.bridge) is not None
     q = tissue.kinematics(jnp.asarray(y))
     particles = (
@@ -70,48 +75,72 @@ def run_continuum(scenario: Scenario, times: np.ndarray, progress: Progress, kep
         else None
     )
     if particles is None:
-        need_memory(level, q.shape[0] * (len(grid) + 3) * _size(level))
+        need_memory(level, float(q.shape[0] * (len(grid) + 3) * _size(level)))
     population, z = level.begin(model, start, q, key, scenario.seed)
-    solver = implicit.Solver(model, drive, population, isinstance(drive, QuasiStatic))
+    make = lambda when: implicit.Solver(model, drive, population, isinstance(drive, QuasiStatic), when)
+    solver = make(0.5 * float(_stops(tissue, grid)[1]))
+    run = _Run(scenario, solver, Placed(population, jnp.asarray(y), particles), grid, times, costs, kept)
+    watch = functools.partial(_watched, progress, word, t1)
     gap = float(np.min(np.diff(grid))) if len(grid) > 1 else t1
     longest = gap if tissue.dt is None else float(tissue.dt)
-    begun = Begun(population, None, None, None, jnp.asarray(y), particles)
-    run = _Run(scenario, solver, begun, grid, times, costs, kept)
-    watch = functools.partial(_watched, progress, word, t1)
+    rate, drawn = float(fastest(model)) if cycles else 0.0, jax.random.fold_in(key, 1)
     at: Any = None
+    records: list[Record] = []
     try:
-        at = implicit.begin(solver, z, y, vector(start.v), longest)
-        records, done = [], 0
+        at = implicit.begin(solver, z, y, v, longest)
         if kept is not None and (found := kept.read()) is not None:
-            at, records, done = run.restored(found, at)
+            at, records = run.restored(found, at)
+            passed = _stops(tissue, grid)[_stops(tissue, grid) < at.t]
+            solver = run.solver = _changed(solver, make, 0.5 * (max(passed, default=-at.t) + at.t))  # as it was
         progress(word, at.t / t1)
-        for k in range(done, len(grid)):
-            steps = divided(level, float(fastest(model)), np.array([0.0, grid[k] - at.t])) if cycles and grid[k] > at.t else 1
-            at = _advanced(solver, at, float(grid[k]), steps, longest, watch, cycles, jax.random.fold_in(key, 1))
+        for until in _stops(tissue, grid):
+            if until < at.t or (until == at.t and records):
+                continue
+            if until > at.t:
+                now = _changed(solver, make, 0.5 * (at.t + until))
+                if now is not solver:
+                    solver = run.solver = now
+                    at = implicit.enter(solver, at)
+                steps = divided(level, rate, np.array([0.0, until - at.t])) if cycles else 1
+                at = _advanced(solver, at, float(until), steps, longest, watch, cycles, drawn)
+            if until not in grid:
+                continue
             records.append(implicit.record(solver, at))
             progress(word, at.t / t1)
-            if kept is not None and k + 1 < len(grid) and kept.due() and (trouble := run.keep(at, records)):
+            if kept is not None and until < grid[-1] and kept.due() and (trouble := run.keep(at, records)):
                 raise NotKeptError(f"{word} stops at t = {at.t:g} of {t1:g}. {trouble}", run.solution(at, records))
     except implicit.Unreached as stop:
-        where, records = stop.standing.t, locals().get("records", [])
-        share = "" if not t1 else f" ({where / t1:.1%} of the run)"
         residuals = ", ".join(f"{r:.1e}" for r in stop.residuals[-_SHOWN:])
         raise StoppedError(
-            f"{word} stops at t = {where:.6g}{share}: {stop.why}, even in the shortest steps (residuals {residuals}). Load it more slowly, refine the cells, "
-            "or make the tissue stiffer there; the results so far are kept.",
+            f"{word} stops at t = {stop.standing.t:.6g}, {stop.standing.t / t1:.1%} of the run: {stop.why}, even in the shortest steps (residuals "
+            f"{residuals}). Load it more slowly, refine the cells, or make the tissue stiffer there; the results so far are kept.",
             run.solution(stop.standing, records),
         ) from None
     except KeyboardInterrupt as interrupt:
-        records = locals().get("records", [])
-        solution, trouble = run.solution(at, records), run.keep(at, records) if at is not None else None
-        t = 0.0 if at is None else at.t
-        message = f"Interrupted at t = {t:g} of {t1:g}; the results so far are kept."
+        solution = None if at is None else run.solution(at, records)
+        trouble = None if at is None else run.keep(at, records)
+        message = f"Interrupted at t = {0.0 if at is None else at.t:g} of {t1:g}; the results so far are kept."
         raise InterruptedRun(" ".join(filter(None, (message, trouble))), solution) from interrupt
     finally:
         solver.close()
     solution = run.solution(at, records)
     assert solution is not None
     return solution
+
+
+def _stops(tissue: ContinuumTissue, grid: np.ndarray) -> np.ndarray:
+    """Saved times, and those at which conditions begin or end."""
+    changes = [t for one in tissue.conditions for t in one.lasts if 0.0 < t < grid[-1]]
+    return np.unique([*grid, *changes, *([] if grid[0] == 0 else [0.0])])
+
+
+def _changed(solver: implicit.Solver, make, when: float) -> implicit.Solver:
+    """The solver for what holds at a time: another one only where that differs."""
+    holds = {k for k, one in enumerate(solver.tissue.conditions) if one.lasts[0] <= when < one.lasts[1]}
+    if holds == set(solver.conditions):
+        return solver
+    solver.close()
+    return make(when)
 
 
 def _advanced(solver, at, until: float, steps: int, longest: float, watch, cycles: bool, key):
@@ -173,12 +202,16 @@ class _Run:
             return checkpoint.cannot_keep(self.kept.folder, error)
         return None
 
-    def restored(self, found: checkpoint.Kept, like) -> tuple[Any, list[Record], int]:
+    def restored(self, found: checkpoint.Kept, like) -> tuple[Any, list[Record]]:
         """Where an earlier process left the run."""
         state = found.tree("state", like)
-        numbers = {name: type(getattr(like, name))(getattr(state, name)) for name in like._fields if isinstance(getattr(like, name), int | float)}
+        numbers = {
+            name: type(getattr(like, name))(getattr(state, name))
+            for name in like._fields
+            if isinstance(getattr(like, name), int | float)
+        }
         state = state._replace(**numbers)
         record = found.tree("record", implicit.record(self.solver, like))
         count = len(record.y)
         self.costs.add(found.numbers["wall"], 0.0, 0)
-        return state, [jax.tree.map(lambda a, k=k: a[k], record) for k in range(count)], count
+        return state, [jax.tree.map(lambda a, k=k: a[k], record) for k in range(count)]

@@ -3,9 +3,10 @@
 JAX's own cache of compiled functions tells neither; `eqx.filter_jit` on a method would compile anew for each model.
 """
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -32,6 +33,22 @@ class Costs:
         self.memory = max(self.memory, memory)
 
 
+@contextlib.contextmanager
+def compiling(costs: Costs) -> Iterator[None]:
+    """Count what JAX itself says of compiling in here: for programs that are not compiled ahead."""
+
+    def heard(event: str, seconds: float, **_: Any) -> None:
+        if event in _COMPILING:
+            costs.compile += seconds
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
+    try:
+        yield
+    finally:
+        jax.monitoring.unregister_event_duration_listener(heard)
+
+
+_COMPILING = ("/jax/core/compile/backend_compile_duration", "/jax/core/compile/jaxpr_to_mlir_module_duration")
 _programs: dict[Any, Any] = {}
 
 

@@ -15,7 +15,6 @@ from ..levels import AbstractLevel
 from ..model import Model, Start
 from ..protocol import legs
 from ..solution import Scenario, Solution
-from ..tissue import ContinuumTissue
 from ..types import ArrayLike, float64, is_traced
 from .check import check
 from .continuum import run_continuum
@@ -81,7 +80,7 @@ def solve(
             )
         return _solve_traced(scenario, times)
     progress = progress or (lambda word, fraction: None)
-    run = _run if not isinstance(model.tissue, ContinuumTissue) else run_continuum
+    run = _run if not model.tissue.is_field else run_continuum
     if resume is None:
         return run(scenario, times, progress)
     with checkpoint.hold(resume, checkpoint.identity(scenario, times)) as kept:

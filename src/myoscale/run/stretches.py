@@ -25,7 +25,7 @@ from ..population import AbstractCyclingPopulation, AbstractPopulation, Density,
 from ..protocol import SAME, Leg, legs
 from ..solution import Scenario, Solution
 from ..types import Array, concrete
-from .begin import Begun, begin
+from .begin import Begun, Placed, begin
 from .programs import Costs, compiled
 from .rungs import Rung
 
@@ -399,7 +399,7 @@ def _cycled(record: Record):
 
 
 def assemble(
-    scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: Begun, record: Record, stats: Stats
+    scenario: Scenario, times: np.ndarray, grid: np.ndarray, begun: Begun | Placed, record: Record, stats: Stats
 ) -> Solution:
     """The saved part of a record."""
     saved = at_saved(grid, times, float(scenario.t1))

@@ -13,7 +13,7 @@ from ..drive import AbstractDrive, AbstractSignal
 from ..errors import InputError
 from ..model import AbstractBridge, AbstractCycling, AbstractLaw, AbstractNoise, AbstractTissue
 from ..protocol import AbstractStep
-from ..tissue import AbstractKinematics
+from ..tissue import AbstractCondition, AbstractKinematics, AbstractMaterial, AbstractShape
 
 KINDS = (
     AbstractTissue,
@@ -25,6 +25,9 @@ KINDS = (
     AbstractStep,
     AbstractSignal,
     AbstractKinematics,
+    AbstractShape,
+    AbstractMaterial,
+    AbstractCondition,
 )
 
 

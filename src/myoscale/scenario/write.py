@@ -43,6 +43,11 @@ _TABLES = {
     "drive.activation": "The activation over time.",
     "drive.y": "The prescribed length over time.",
     "tissue.local": "What the bridges see of y.",
+    "tissue.shape": "What the tissue is cut from, with its fibres.",
+    "tissue.material": "The passive material, by its strain energy.",
+    "tissue.conditions": "What happens at its boundary.",
+    "tissue.activation": "The share of the activation, over time.",
+    "tissue.overlap": "The factor of attachment, over the fibre stretch.",
 }
 
 

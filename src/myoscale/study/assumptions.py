@@ -26,6 +26,7 @@ from ..model.scenario import tree_float
 from ..protocol import legs
 from ..run import Progress, solve
 from ..solution import Solution
+from ..tissue.lumped import Probes
 from ..types import Array, float64
 from .findings import Assumptions, Bound, Finding, Place, number, vector
 from .survey import WIDTH, Sample, Survey, Worst, pair_sizes, sample, survey, survey_given
@@ -37,6 +38,7 @@ _NODES = {
 }  # of the run, an axis: a rule with more reaches beyond ±7 standard deviations, where no bridge is
 _PHASE = 4  # nodes an axis of (X, Ẋ)
 _CELLS, _EXTENSIONS = 200, 201  # of the run of bridges that attach and detach, and how many extensions are looked at
+_PROBES, _FIELD_STEPS = 4, 24  # points of a field that are looked at, and times at which it is saved
 _PAIRS = 100_000  # visited pairs (x, q) to aim at
 _STEPS, _FINEST = 200, 4  # in time: as every run records, and up to so many times finer
 _PAIR_TIMES = 41  # at which pair forces are looked at
@@ -79,11 +81,12 @@ def assumptions(
     cycles = scheme_of(model.bridge) is not None
     if level is None:
         level = Kinetic(_CELLS) if cycles else _cheap(model, start)
+    field = model.tissue.is_field
     y = np.broadcast_to(np.asarray(start.y, float), (model.tissue.ny,))
-    points = jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)).shape[0]
+    points = _PROBES if field else jax.eval_shape(model.tissue.kinematics, jnp.asarray(y)).shape[0]
     chosen = _zones(model, None, points) if cycles else sample(start, points)
     most = _PAIRS // (_STEPS * chosen.x[..., 0].size)
-    steps = _STEPS * (1 if cycles else int(np.clip(most, 1, _FINEST)))
+    steps = _FIELD_STEPS if field else _STEPS * (1 if cycles else int(np.clip(most, 1, _FINEST)))
     stop: StoppedError | None = None
     try:
         solution = solve(
@@ -93,6 +96,12 @@ def assumptions(
         raise
     except StoppedError as error:
         solution, stop = error.solution, error
+    if field:  # is looked at as a few of its points see it
+        if solution is None:
+            assert stop is not None
+            raise stop
+        solution = solution.at(np.linspace(0, solution.force.shape[1] - 1, points).round().astype(int).tolist())
+        model, start = solution.scenario.model, solution.scenario.start
     parts = legs(drive, float(t1))
     if solution is None:  # stopped before it moved
         ts, path = np.zeros(1), np.asarray(macro.prescribe(parts[0].drive(y), jnp.zeros(()), y, y)[0])[None]
@@ -162,7 +171,9 @@ class _Reading:
         """Everything."""
         along = self.found.along
         rows = [self._row(name, along.worst[size], along.worst[slope]) for name, size, slope in _FUNCTIONS]
-        rows += [Bound("F₀ = −∇W₀", _greatest(along.F0), _greatest(along.DF0)), *self._pairs()]
+        if not isinstance(self.model.tissue, Probes):  # which know no tissue
+            rows.append(Bound("F₀ = −∇W₀", _greatest(along.F0), _greatest(along.DF0)))
+        rows += self._pairs()
         delta, weakest = self._smallest()
         quadratic, definite = self._quadratic()
         typical = along.typical[np.isfinite(along.typical)]

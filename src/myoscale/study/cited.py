@@ -7,6 +7,7 @@ from ..citations import (
     BONNEEL_2011,
     BROWNIAN,
     EQUINOX,
+    FINITE_ELEMENTS,
     FOURNIER_GUILLIN_2015,
     INTEGRATOR,
     JAX,
@@ -90,7 +91,9 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
     bridge = scenario.model.bridge
     yield from (bridge.each if isinstance(bridge, Stacked) else bridge).cites
     scheme = scheme_of(bridge)
-    yield from scenario.model.tissue.cites
+    tissue = scenario.model.tissue
+    yield from tissue.cites
+    yield from getattr(getattr(tissue, "material", None), "cites", ())
     if scheme is None:
         yield from scenario.level.cites(scenario.start)
     else:  # whose attached shares need no scheme of finite volumes and no rule of the start's law
@@ -101,6 +104,9 @@ def _run(scenario: Scenario, compressed: bool) -> Iterator[Citation]:
         yield from BROWNIAN
     if compressed:
         yield TREFETHEN_2019
+    if tissue.is_field:
+        yield from FINITE_ELEMENTS
+        return
     mover = scenario.level.tied(scenario.model, scenario.start)
     if scheme is not None or mover is None or mover.explicit:
         yield from INTEGRATOR

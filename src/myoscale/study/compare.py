@@ -32,6 +32,7 @@ from .measures import distance, measures, pushforward
 from .result import OneWay, Row, Study
 
 _FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the saved times: where populations are compared
+_PROBES = 4  # points of a field at which populations are compared
 _REFERENCE_CELLS = 800  # of the default reference of bridges that attach and detach
 _REFERENCE_PHASE = 6  # an axis of (X, Ẋ)
 _REFERENCE_NODES = {1: 64, 2: 8, 3: 8}  # of the default reference, an axis, by nx
@@ -80,18 +81,19 @@ def compare(
     report = _Share(progress, len(runs) + with_one_way)
     study = Study(base.label, np.zeros(0))
     todo, effect = {level.label: (model, level) for level in runs}, f"{base.label} one-way"
+    field: dict[str, Solution] = {}  # the reference's, of a tissue that is one
     if with_one_way:
         todo[effect] = model.one_way(), base
     with _kept(resume, todo, start, options) as folders:
         run = lambda name: _attempt(*todo[name], start, options | folders[name] | {"progress": report})
         try:
             for level in runs:
-                _add(study, level, run(level.label))
+                _add(study, level, run(level.label), field)
                 report.next()
                 if study.interrupted:
                     return study
             if effect in todo and base.label in study.solutions:
-                study.one_way = _effect(study, run(effect), model)
+                study.one_way = _effect(study, run(effect), model, field)
         except KeyboardInterrupt:
             study.interrupted = True
     return study
@@ -211,8 +213,11 @@ def _attempt(model: Model, level: AbstractLevel, start: Start, options: dict[str
         return _Attempt(None, 0.0, f"{level.label} needs more memory than this machine gives: make it smaller.")
 
 
-def _add(study: Study, level: AbstractLevel, attempt: _Attempt) -> None:
-    """Put a run into the study; what is computed first is there if the rest is interrupted."""
+def _add(study: Study, level: AbstractLevel, attempt: _Attempt, field: dict[str, Solution]) -> None:
+    """Put a run into the study; what is computed first is there if the rest is interrupted.
+
+    Of a tissue that is a field errors are of all of it, while populations are compared, and kept, at a few points.
+    """
     study.interrupted = attempt.interrupted
     solution, none = attempt.solution, np.zeros(0)
     row = Row(level.label, none, none, none, reached=attempt.reached, message=attempt.message)
@@ -222,7 +227,11 @@ def _add(study: Study, level: AbstractLevel, attempt: _Attempt) -> None:
     study.solutions[level.label] = solution
     if level.label == study.reference:
         study.times = _times(solution.ts)
-    if (reference := study.solutions.get(study.reference)) is not None:
+    if solution.scenario.model.tissue.is_field:
+        if level.label == study.reference:
+            field[level.label] = solution
+        study.solutions[level.label] = solution.at(_spread(solution.force.shape[1]))
+    if (reference := field.get(study.reference) or study.solutions.get(study.reference)) is not None:
         errors = [_apart(solution.y, reference.y), _apart(solution.v, reference.v)]
         row = dataclasses.replace(
             row, errors_y=errors[0], errors_v=errors[1], errors_force=_force_apart(solution, reference)
@@ -234,7 +243,7 @@ def _add(study: Study, level: AbstractLevel, attempt: _Attempt) -> None:
     row = dataclasses.replace(row, drift=solution.energy.drift, residual=float(np.max(solution.residual)), **costs)
     study.rows[-1] = row
     with contextlib.suppress(InputError):  # a population that is not finite has no W₁
-        _weigh(study, level, solution)
+        _weigh(study, level, study.solutions[level.label])
         populations = study.measures[level.label]
         apart = [distance(a, b) for a, b in zip(populations, study.truth, strict=False)]  # as far as both came
         study.rows[-1] = dataclasses.replace(row, wassersteins=np.array(apart))
@@ -252,12 +261,18 @@ def _weigh(study: Study, level: AbstractLevel, solution: Solution) -> None:
                 study.truth = pushforward(solution, times)
 
 
-def _effect(study: Study, attempt: _Attempt, model: Model) -> OneWay | None:
+def _spread(points: int) -> list[int]:
+    """A few points, evenly numbered."""
+    return np.unique(np.linspace(0, points - 1, _PROBES).round().astype(int)).tolist()
+
+
+def _effect(study: Study, attempt: _Attempt, model: Model, field: dict[str, Solution]) -> OneWay | None:
     """What the one-way run shows; `model` has the true m."""
     study.interrupted = attempt.interrupted
     if (one_way := attempt.solution) is None:
         return None
-    two_way, kinetic = study.solutions[study.reference], kinetic_bridges(model, one_way)
+    two_way = field.get(study.reference) or study.solutions[study.reference]
+    kinetic = kinetic_bridges(model, one_way)
     energy = dataclasses.replace(one_way.energy, kinetic_bridges=kinetic)
     return OneWay(
         differences_y=_apart(one_way.y, two_way.y),
@@ -265,7 +280,7 @@ def _effect(study: Study, attempt: _Attempt, model: Model) -> OneWay | None:
         amplitude_y=_amplitude(two_way.y),
         amplitude_v=_amplitude(two_way.v),
         ledger_error=energy.drift,
-        solution=one_way,
+        solution=one_way.at(_spread(one_way.force.shape[1])) if field else one_way,
         message=attempt.message,
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import macro
 from ..dae.system import masses
-from ..drive import Free, QuasiStatic
+from ..drive import QuasiStatic
 from ..model import Model
 from ..model.scenario import tree_float
 from ..population import AbstractCyclingPopulation, AbstractPopulation, Ensemble, Tied
@@ -64,7 +64,7 @@ def _slow(solution: Solution) -> np.ndarray:
 def _of_states(model: Model, population: AbstractPopulation, y: Array, v: Array, z: PyTree) -> Array:
     """Where the states of the populations were saved."""
     if not isinstance(population, AbstractCyclingPopulation):
-        return jax.lax.map(lambda now: macro.ledger(model, population, Free(), *now).kinetic_bridges, (y, v, z))
+        return jax.lax.map(lambda now: macro.energies(model, population, *now)[0], (y, v, z))
 
     def one(bridge, z, q, u):
         return kinetic(bridge, population.cells(bridge, z), q, u)
@@ -91,7 +91,7 @@ def _of_labels(
     def one(z, now):
         y, v = now
         z = eqx.combine(macro.over_points(model, population.refresh, z, model.tissue.kinematics(y)), z)
-        return z, macro.ledger(model, population, Free(), y, v, z).kinetic_bridges
+        return z, macro.energies(model, population, y, v, z)[0]
 
     labels = macro.over_points(model, Ensemble().start, x, w, model.tissue.kinematics(origin))
     return jax.lax.scan(one, labels, (y, v))[1]

@@ -6,6 +6,7 @@ from .continuum import (
     AbstractMaterial,
     Clamp,
     ContinuumTissue,
+    During,
     FibreReinforced,
     Guccione,
     MooneyRivlin,
@@ -20,29 +21,38 @@ from .continuum import (
 )
 from .kinematics import AbstractKinematics, DeformationGradient, Displacement, FibreStretch, RotationStretch
 from .lumped import LumpedTissue, SpringMass
+from .shapes import AbstractShape, Block, Cylinder, Fusiform, MeshFile, Pennate, Ventricle
 
 __all__ = [
     "AbstractCondition",
     "AbstractKinematics",
     "AbstractMaterial",
+    "AbstractShape",
+    "Block",
     "ChainTissue",
     "Clamp",
     "ContinuumTissue",
+    "Cylinder",
     "DeformationGradient",
     "Displacement",
+    "During",
     "FibreReinforced",
     "FibreStretch",
+    "Fusiform",
     "Guccione",
     "LumpedTissue",
+    "MeshFile",
     "MooneyRivlin",
     "Motion",
     "NeoHookean",
+    "Pennate",
     "Pressure",
     "RotationStretch",
     "SpringMass",
     "Springs",
     "Tie",
     "Traction",
+    "Ventricle",
     "determinant",
     "solid",
 ]

@@ -1,7 +1,7 @@
 """Local kinematics of one lumped element: what its bridges see of the macroscopic coordinates y."""
 
 import abc
-from typing import ClassVar
+import math
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -59,10 +59,15 @@ class RotationStretch(AbstractKinematics):
         return (f if self.size == 2 else jnp.eye(3).at[:2, :2].set(f)).ravel()
 
 
-class FibreStretch(eqx.Module):
-    """q = λ_f = |F a₀|, the stretch of the fibre (nq = 1): what a bridge along the fibre of a continuum sees."""
+class FibreStretch(AbstractKinematics):
+    """q = λ_f = |F a₀|, the stretch of the fibre (nq = 1): what bridges along the fibres of a continuum see.
 
-    size: ClassVar[int] = 1
+    Of one element y holds the entries of F, row by row, and the fibre is along the first axis; a continuum knows its own.
+    """
+
+    def __call__(self, y):
+        n = math.isqrt(y.size)
+        return self.of(y.reshape(n, n), jnp.eye(n)[0])
 
     def of(self, F: Float[Array, "d d"], fibre: Float[Array, " d"]) -> Float[Array, " 1"]:
         """q of a deformation gradient."""

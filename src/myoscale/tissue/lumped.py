@@ -1,5 +1,6 @@
 """One lumped tissue element on linear springs and dashpots: P = 1, and its bridges see q(y)."""
 
+import equinox as eqx
 import jax.numpy as jnp
 
 from ..fields import parameter
@@ -68,3 +69,36 @@ class LumpedTissue(AbstractTissue):
     def kinematics(self, y):
         """q (1, nq)."""
         return self.local(y)[None, :]
+
+
+class Probes(AbstractTissue):
+    """Points of a larger tissue by themselves, for looking at: y holds their q, one point after the other, and nothing else is known of the tissue.
+
+    **Arguments:** `counts` (P,), heads at each point; `size` nq.
+    """
+
+    counts: Float[Array, " P"] = parameter("ω_p, heads at each point", "1", converter=as_float)
+    size: int = eqx.field(static=True)
+
+    @property
+    def mass_matrix(self) -> Float[Array, "ny ny"]:
+        """None is known; 1 stands for it."""
+        return jnp.eye(self.counts.size * self.size)
+
+    @property
+    def heads(self) -> Float[Array, " P"]:
+        """ω_p."""
+        return jnp.asarray(self.counts)
+
+    @property
+    def are_lengths(self) -> bool:
+        """Stretches have no unit."""
+        return False
+
+    def energy(self, y):
+        """None."""
+        return jnp.zeros(())
+
+    def kinematics(self, y):
+        """(P, nq)."""
+        return jnp.reshape(y, (-1, self.size))

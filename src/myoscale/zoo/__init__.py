@@ -33,12 +33,16 @@ from .power_stroke import PAGE as _power_stroke
 from .power_stroke import power_stroke
 from .singular import PAGE as _singular
 from .singular import SingularBridge, singular
+from .tissue import BLOCK_PAGE as _block
+from .tissue import FUSIFORM_PAGE as _fusiform
+from .tissue import SHEAR_PAGE as _shear
+from .tissue import block_isometric, element_shear, fusiform_twitch
 
 _PAGES = {
     page.name: page
     for page in (
         *(_linear, _linear_matrix, _onion, _singular, _bent, _element, _element_polar, _chain, _lateral),
-        *(_huxley, _huxley_chain, _power_stroke),
+        *(_huxley, _huxley_chain, _power_stroke, _block, _fusiform, _shear),
     )
 }
 
@@ -52,9 +56,12 @@ __all__ = [
     "Problem",
     "SingularBridge",
     "bent",
+    "block_isometric",
     "chain",
     "element",
     "element_polar",
+    "element_shear",
+    "fusiform_twitch",
     "huxley",
     "huxley_chain",
     "lateral",

@@ -64,11 +64,12 @@ class Page:
     reference: AbstractLevel | None = None
     drive: AbstractDrive = Free()
     units: dict[str, str] | None = None
+    save: int = 201
 
     def problem(self, **parameters: Any) -> Problem:
         """The problem, with other `parameters` of `build` than the published ones."""
         model, start = self.build(**parameters)
         exact = None if self.exact is None else self.exact(model, start)
-        names = ("title", "t1", "levels", "reference", "drive", "name", "source", "units")
+        names = ("title", "t1", "levels", "reference", "drive", "name", "source", "units", "save")
         given = {name: getattr(self, name) for name in names}
         return Problem(model=model, start=start, exact=exact, **given)

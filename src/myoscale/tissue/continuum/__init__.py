@@ -1,6 +1,6 @@
 """Tissue as a continuum: materials, conditions at the boundary, and the tissue itself."""
 
-from .conditions import AbstractCondition, Clamp, Motion, Pressure, Springs, Tie, Traction
+from .conditions import AbstractCondition, Clamp, During, Motion, Pressure, Springs, Tie, Traction
 from .materials import AbstractMaterial, FibreReinforced, Guccione, MooneyRivlin, NeoHookean
 from .tissue import ContinuumTissue, determinant, solid
 
@@ -9,6 +9,7 @@ __all__ = [
     "AbstractMaterial",
     "Clamp",
     "ContinuumTissue",
+    "During",
     "FibreReinforced",
     "Guccione",
     "MooneyRivlin",

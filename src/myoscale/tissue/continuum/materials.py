@@ -140,6 +140,4 @@ def _positive(material: AbstractMaterial, name: str, zero: bool = False) -> None
     if is_traced(value):
         return
     if not (np.isfinite(value) and (value >= 0 if zero else value > 0)):
-        raise InputError(
-            f"{type(material).__name__} expected {name} {'≥' if zero else '>'} 0. Received {value!r:.40}."
-        )
+        raise InputError(f"{type(material).__name__} expected {name} {'≥' if zero else '>'} 0. Received {value!r:.40}.")

@@ -9,7 +9,7 @@ plane, strain is plane and the thickness is one.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -21,8 +21,8 @@ from ...errors import InputError, nearest
 from ...fem import ELEMENTS, Space, space
 from ...fields import parameter
 from ...model.tissue import AbstractTissue
-from ...types import Array, Float, Scalar, as_number
-from ..kinematics import DeformationGradient, FibreStretch
+from ...types import Array, ArrayLike, Float, Scalar, as_float, as_number, is_traced
+from ..kinematics import AbstractKinematics, DeformationGradient, FibreStretch
 from ..shapes import AbstractShape
 from .conditions import AbstractCondition, Springs
 from .materials import AbstractMaterial
@@ -35,7 +35,7 @@ class ContinuumTissue(AbstractTissue):
     """Finite-element tissue in the plane or in space.
 
     **Arguments:** `shape`, what it is cut from; `material`, passive, with `bulk` κ_vol, its resistance to changes of volume; `density` ρ₀ (0 is enough
-    for `QuasiStatic` runs); `bridges` n_b, heads per reference volume; `local`, what a bridge sees: `FibreStretch()`, or `DeformationGradient()` for
+    for `QuasiStatic` runs); `bridges` n_b, heads per reference volume, a number or one for each point (P,); `local`, what a bridge sees: `FibreStretch()`, or `DeformationGradient()` for
     bridges that are vectors; `conditions` at the boundary; `element`, "Q1/P0", "Q2/Q1" or "P2/P1"; `activation`, a function (t, X) with X (d,) by which
     the drive's r(t) is multiplied at each point; `overlap`, a function of λ_f that multiplies attachment, for the overlap of filaments; `stepper`,
     "energy-momentum" or "midpoint", of `order` 2, 4 or 6, with `dt` the longest step (the shortest time between two saved ones if left out).
@@ -43,12 +43,14 @@ class ContinuumTissue(AbstractTissue):
     **Raises:** `InputError` for a boundary that the shape does not have, and values out of range.
     """
 
+    is_field: ClassVar[bool] = True
+
     shape: AbstractShape = parameter("what the tissue is cut from")
     material: AbstractMaterial = parameter("passive material")
     bulk: Scalar = parameter("κ_vol, bulk modulus", "force/length**2")
     density: Scalar = parameter("ρ₀, density", "mass/length**3")
-    bridges: Scalar = parameter("n_b, heads per reference volume", "1/length**3")
-    local: FibreStretch | DeformationGradient = parameter("what bridges see")
+    bridges: Float[Array, "..."] = parameter("n_b, heads per reference volume", "1/length**3", converter=as_float)
+    local: AbstractKinematics = parameter("what bridges see: FibreStretch or DeformationGradient")
     conditions: tuple[AbstractCondition, ...] = parameter("at the boundary")
     activation: Callable | None = parameter("share of r(t) at each place, of (t, X)")
     overlap: Callable | None = parameter("factor of attachment, of λ_f")
@@ -66,8 +68,8 @@ class ContinuumTissue(AbstractTissue):
         *,
         bulk: Scalar,
         density: Scalar = 0.0,
-        bridges: Scalar = 1.0,
-        local: FibreStretch | DeformationGradient = FibreStretch(),
+        bridges: ArrayLike = 1.0,
+        local: AbstractKinematics = FibreStretch(),
         conditions: Sequence[AbstractCondition] = (),
         element: str = "Q1/P0",
         activation: Callable | None = None,
@@ -76,7 +78,13 @@ class ContinuumTissue(AbstractTissue):
         order: int = 2,
         dt: Scalar | None = None,
     ):
-        self.shape, self.material, self.bulk, self.density, self.bridges = shape, material, bulk, density, bridges
+        self.shape, self.material, self.bulk, self.density, self.bridges = (
+            shape,
+            material,
+            bulk,
+            density,
+            as_float(bridges),
+        )
         self.local, self.conditions, self.activation, self.overlap = local, tuple(conditions), activation, overlap
         self.element, self.stepper, self.order, self.dt = element, stepper, order, dt
         _check(self)
@@ -103,20 +111,30 @@ class ContinuumTissue(AbstractTissue):
         return sp.kron(one.tocsr(), sp.identity(space.dim, format="csr"), format="csr")
 
     @property
+    def density_of_heads(self) -> Float[Array, " P"]:
+        """n_b at every point."""
+        return jnp.broadcast_to(jnp.asarray(self.bridges, float), (self.space.dx.size,))
+
+    @property
     def heads(self) -> Float[Array, " P"]:
         """ω_p = n_b dV."""
-        return self.bridges * jnp.asarray(self.space.dx).ravel()
+        return self.density_of_heads * jnp.asarray(self.space.dx).ravel()
 
     def gradient(self, y: Float[Array, " ny"]) -> Float[Array, "P d d"]:
         """F at every point."""
         d = self.space.dim
         u = jnp.reshape(y, (-1, d))[jnp.asarray(self.space.nodes)]
-        return jnp.eye(d) + jnp.einsum("eai,eqaj->eqij", u, jnp.asarray(self.space.slopes)).reshape(-1, d, d)
+        return jnp.eye(d)[None] + jnp.einsum("eai,eqaj->eqij", u, jnp.asarray(self.space.slopes)).reshape(-1, d, d)
 
     def kinematics(self, y):
         """q (P, nq)."""
         d = self.space.dim
-        return jax.vmap(self.local.of)(self.gradient(y), jnp.asarray(self.fibres)[:, :d])
+        return jax.vmap(self.seen)(self.gradient(y), jnp.asarray(self.fibres)[:, :d])
+
+    def seen(self, F: Float[Array, "d d"], fibre: Float[Array, " d"]) -> Float[Array, " nq"]:
+        """q of a deformation gradient."""
+        assert isinstance(self.local, FibreStretch | DeformationGradient)
+        return self.local.of(F, fibre)
 
     def energy(self, y):
         """W₀(y), the pressure eliminated and springs at the boundary included."""
@@ -124,7 +142,7 @@ class ContinuumTissue(AbstractTissue):
         dx, u = jnp.asarray(self.space.dx), jnp.reshape(y, (-1, self.space.dim))
         total = jnp.sum(dx.ravel() * stored) + 0.5 * self.bulk * self.swelling(volume) @ self._tested(volume)
         for one in self.conditions:
-            if isinstance(one, Springs):
+            if isinstance(one, Springs):  # those that last: others do work when they begin or end
                 facets = self.space.facets[one.boundary]
                 there = jnp.einsum("fra,fai->fri", facets.values, u[jnp.asarray(facets.nodes)])
                 total = total + 0.5 * one.stiffness * jnp.sum(facets.dx * jnp.sum(there**2, axis=-1))
@@ -178,7 +196,7 @@ def _check(tissue: ContinuumTissue) -> None:
         raise InputError(
             f"ContinuumTissue expected local to be FibreStretch() or DeformationGradient(). Received {tissue.local!r:.80}."
         )
-    for name, least in (("bulk", "> 0"), ("density", "≥ 0"), ("bridges", "> 0")):
+    for name, least in (("bulk", "> 0"), ("density", "≥ 0")):
         value = as_number(getattr(tissue, name))
         if not (value >= 0 if name == "density" else value > 0) or not np.isfinite(value):
             raise InputError(f"ContinuumTissue expected {name} {least}. Received {getattr(tissue, name)!r:.40}.")
@@ -186,17 +204,26 @@ def _check(tissue: ContinuumTissue) -> None:
         raise InputError(f"ContinuumTissue expected dt > 0, a time. Received {tissue.dt!r:.40}.")
     for name in ("activation", "overlap"):
         if getattr(tissue, name) is not None and not callable(getattr(tissue, name)):
-            raise InputError(f"ContinuumTissue expected {name} to be a function. Received {getattr(tissue, name)!r:.40}.")
+            raise InputError(
+                f"ContinuumTissue expected {name} to be a function. Received {getattr(tissue, name)!r:.40}."
+            )
     if tissue.overlap is not None and not isinstance(tissue.local, FibreStretch):
         raise InputError("ContinuumTissue expected overlap with bridges along fibres. Received one with vectors.")
 
 
 def _check_conditions(tissue: ContinuumTissue) -> None:
-    d, names = tissue.space.dim, tissue.space.facets
+    d, names, points = tissue.space.dim, tissue.space.facets, tissue.space.dx.size
+    if not is_traced(tissue.bridges) and (
+        np.shape(tissue.bridges) not in ((), (points,)) or not (np.asarray(tissue.bridges) >= 0).all()
+    ):
+        raise InputError(
+            f"ContinuumTissue expected bridges ≥ 0, a number or ({points},), one for each point. Received shape {np.shape(tissue.bridges)}."
+        )
     for one in tissue.conditions:
-        kind = type(one).__name__
         if not isinstance(one, AbstractCondition):
             raise InputError(f"ContinuumTissue expected conditions, Clamp('x0') for instance. Received {one!r:.80}.")
+        one = one.itself
+        kind = type(one).__name__
         if one.boundary not in names:
             raise InputError(
                 f"{kind} is for a boundary '{one.boundary}', which {type(tissue.shape).__name__} does not have: {nearest(one.boundary, names)}"
@@ -204,4 +231,3 @@ def _check_conditions(tissue: ContinuumTissue) -> None:
         given = getattr(one, "components", None) or ((one.component,) if hasattr(one, "component") else ())
         if any(not isinstance(c, int) or not 0 <= c < d for c in given):
             raise InputError(f"{kind} expected components from 0 to {d - 1}. Received {given}.")
-
