@@ -130,6 +130,7 @@ function nearestPoint(place) {
 }
 
 function choosePoint(k) {
+  if (k === state.point) return;
   state.point = k;
   byId("point").value = k;
   refresh();
@@ -142,7 +143,8 @@ function startSurface() {
   select.addEventListener("change", () => { state.field = select.value; refresh(); });
   byId("point").value = state.point;
   addLiveChart("surface", surface);
-  byId("surface").on("plotly_click", ({ points: [one] }) => choosePoint(nearestPoint([one.x, one.y, one.z])));
+  // Later, because plotly says it again for as long as it draws with the button down.
+  byId("surface").on("plotly_click", ({ points: [one] }) => setTimeout(() => choosePoint(nearestPoint([one.x, one.y, one.z]))));
   const before = document.createElement("button");
   Object.assign(before, { type: "button", id: "before", title: "show or hide" });
   before.append(swatch({ colour: css("--grey"), dash: [1, 1.5], width: 1.5 }), "the tissue as it was");

@@ -46,8 +46,7 @@ def scene(tissue: ContinuumTissue, displacements: Array, view: tuple[float, floa
 def colours(name: str) -> Any:
     """The colour map of a field."""
     found = LinearSegmentedColormap.from_list(name, DIVERGING if SHOWN[name].diverges else RISING)
-    found.set_bad(_NOTHING)
-    return found
+    return found.with_extremes(bad=_NOTHING)
 
 
 def add_axes(fig: Figure, where: Any, made: Scene) -> Axes:
