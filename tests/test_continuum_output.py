@@ -99,12 +99,16 @@ def test_exported_stress_does_the_virtual_work_of_the_reactions(runs):
         assert size > 1e-3, "nothing pulls"
         np.testing.assert_allclose(work, reaction, atol=1e-10 * size)
         assert np.abs(nodal(tissue, found.piola_active)).max() > 0.1 * size
-        assert np.abs(nodal(tissue, found.piola - found.piola_active) - reaction).max() > 0.1 * size, "bridges carry nothing"
+        assert np.abs(nodal(tissue, found.piola - found.piola_active) - reaction).max() > 0.1 * size, (
+            "bridges carry nothing"
+        )
         dx, places = tissue.space.dx.ravel(), tissue.space.locations + found.displacement
         virial = np.einsum("ai,aj->ij", reaction, places)
         total = np.einsum("p,p,pij->ij", dx, found.volume, found.cauchy)
         np.testing.assert_allclose(total, virial, atol=1e-9 * np.abs(virial).max())
-        np.testing.assert_allclose(found.cauchy, np.swapaxes(found.cauchy, 1, 2), atol=1e-10 * np.abs(found.cauchy).max())
+        np.testing.assert_allclose(
+            found.cauchy, np.swapaxes(found.cauchy, 1, 2), atol=1e-10 * np.abs(found.cauchy).max()
+        )
 
 
 def test_a_planted_fault_in_stress_or_pressure_is_seen(runs):
@@ -155,7 +159,9 @@ def test_fields_are_what_they_are_called(runs):
     np.testing.assert_allclose(found.tension, expected, atol=0.02 * expected.max())
     sigma = np.einsum("pi,pij,pj->p", found.direction, found.cauchy_active, found.direction)
     np.testing.assert_allclose(found.tension, sigma, atol=1e-14)
-    np.testing.assert_allclose(found.cauchy_active, sigma[:, None, None] * found.direction[:, :, None] * found.direction[:, None], atol=1e-13)
+    np.testing.assert_allclose(
+        found.cauchy_active, sigma[:, None, None] * found.direction[:, :, None] * found.direction[:, None], atol=1e-13
+    )
     variance = np.diagonal(everyone.covariance, axis1=1, axis2=2)
     np.testing.assert_allclose(found.std**2, variance, atol=1e-14)
     assert np.isnan(fields(run, 0.0).mean).all(), "nothing is attached yet"
@@ -207,11 +213,19 @@ def test_cells_are_numbered_as_vtk_does(element, shape):
     }[kind]  # fmt: skip
     for k, group in enumerate(between):
         np.testing.assert_allclose(X[nodes[:, corners + k]], X[nodes[:, list(group)]].mean(axis=1), atol=1e-12)
-    sides = np.stack([X[nodes[:, k]] - X[nodes[:, 0]] for k in {2: (1, 3), 3: (1, 3, 4)}[d]] if corners != d + 1 else [X[nodes[:, k]] - X[nodes[:, 0]] for k in range(1, d + 1)])
+    sides = np.stack(
+        [X[nodes[:, k]] - X[nodes[:, 0]] for k in {2: (1, 3), 3: (1, 3, 4)}[d]]
+        if corners != d + 1
+        else [X[nodes[:, k]] - X[nodes[:, 0]] for k in range(1, d + 1)]
+    )
     assert (np.linalg.det(np.moveaxis(sides, 0, 1)) > 0).all()
     drawn = surface(tissue)
     a, b, c = np.moveaxis(X[drawn.nodes][drawn.triangles], 1, 0)
-    inside = np.linalg.det(np.stack([b - a, c - a], axis=1)).sum() / 2 if d == 2 else np.einsum("mi,mi->", a, np.cross(b, c)) / 6
+    inside = (
+        np.linalg.det(np.stack([b - a, c - a], axis=1)).sum() / 2
+        if d == 2
+        else np.einsum("mi,mi->", a, np.cross(b, c)) / 6
+    )
     assert inside == pytest.approx(tissue.space.dx.sum(), rel=1e-12)
     assert len(edges(drawn)) == len({tuple(pair) for pair in edges(drawn).tolist()})
     border = outline(drawn, X, None if d == 2 else np.array([0.3, -0.8, 0.5]))
@@ -293,7 +307,9 @@ def test_frames_differ_and_make_a_film(runs, tmp_path, name):
     assert all(np.abs(one - pictures[0]).max() > 50 for one in pictures[1:])
     drawn = (pictures[-1][: bar.start] < 250).any(axis=2)
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    assert columns[0] > 2 and columns[-1] < drawn.shape[1] - 3 and np.ptp(columns) > 0.6 * drawn.shape[1] and rows[0] > 2
+    assert (
+        columns[0] > 2 and columns[-1] < drawn.shape[1] - 3 and np.ptp(columns) > 0.6 * drawn.shape[1] and rows[0] > 2
+    )
     with Image.open(tmp_path / "frames.gif") as film:
         assert film.n_frames == len(pictures)
     assert {p.suffix for p in paths} <= {".png", ".gif", ".mp4"}
@@ -341,7 +357,9 @@ def show(browser, folder):
         page = context.new_page()
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or said.append(request.url))
+        page.on(
+            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or said.append(request.url)
+        )
         page.goto((folder / name / "page.html").as_uri())
         page.wait_for_function("document.querySelector('#surface canvas') && clock.watchers.length > 4", timeout=60_000)
         return page
@@ -399,6 +417,7 @@ def test_a_click_on_the_surface_chooses_the_bridges_beside(show, runs):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + (0.3 + 0.2 * share) * box["height"], steps=4)
         page.wait_for_timeout(300)
         page.mouse.down()
+        page.wait_for_timeout(150)
         page.mouse.up()
         page.wait_for_timeout(500)
         p = page.evaluate("DATA.points[state.point]") - 1
@@ -411,7 +430,9 @@ def test_a_click_on_the_surface_chooses_the_bridges_beside(show, runs):
         if everyone.attached[p] > 1e-3:
             assert height @ (width * middle) / (height @ width) == pytest.approx(float(everyone.mean[p, 0]), abs=0.03)
         assert page.locator("#now-stretch").inner_text() == f"{float(f'{found.stretch[p]:.4g}'):g}"
-        foot = page.evaluate("(({ x, y, z }) => [x[0], y[0], z[0]])(byId('surface').data.find(one => one.name === 'pin'))")
+        foot = page.evaluate(
+            "(({ x, y, z }) => [x[0], y[0], z[0]])(byId('surface').data.find(one => one.name === 'pin'))"
+        )
         np.testing.assert_allclose(foot, here.reshape(-1, 3)[p], atol=1e-6)
         assert f"Point {p + 1} of {len(found.stretch)}" in page.locator("#where").inner_text()
     assert len(chosen) > 1, "clicks choose nothing"
@@ -436,9 +457,14 @@ def test_curves_are_those_of_the_run(show, runs):
     assert pull.max() > 0.01, "nothing is held"
     page.locator("#point").select_option(index=5)
     p = page.evaluate("DATA.points[5]") - 1
-    np.testing.assert_allclose(curve(page, "attached", "kinetic:24")[1], run.cycling.attached[:, p], rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(
+        curve(page, "attached", "kinetic:24")[1], run.cycling.attached[:, p], rtol=1e-4, atol=1e-9
+    )
     facts = page.locator("#facts-card").inner_text()
-    assert f"{len(tissue.space.nodes)} of Q1/P0" in facts and f"{run.stats.right_hand_sides} iterations" in facts.replace("\u202f", "")
+    assert (
+        f"{len(tissue.space.nodes)} of Q1/P0" in facts
+        and f"{run.stats.right_hand_sides} iterations" in facts.replace("\u202f", "")
+    )
 
 
 def test_the_plane_is_seen_from_above(show, runs):

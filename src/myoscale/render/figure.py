@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 import matplotlib
-
 from matplotlib.figure import Figure
 
 from .. import store

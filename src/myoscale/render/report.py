@@ -59,9 +59,7 @@ def report(
     ]
 
 
-def _tissue(
-    study: Study, folder: Path, title: str, source: str, command: str, citations: Sequence[str]
-) -> list[Path]:
+def _tissue(study: Study, folder: Path, title: str, source: str, command: str, citations: Sequence[str]) -> list[Path]:
     from .page.tissue import tissue_page
 
     run = study.solutions[study.reference]

@@ -12,13 +12,26 @@ from .tissue_data import tissue_data
 _SCRIPTS = ("time.js", "charts.js", "populations.js", "page.js", "surface.js", "tissue.js")
 
 
-def tissue_page(study: Study, title: str = "", source: str = "", command: str = "", citations: Sequence[str] = ()) -> str:
+def tissue_page(
+    study: Study, title: str = "", source: str = "", command: str = "", citations: Sequence[str] = ()
+) -> str:
     """The HTML of a study of one run on a continuum.
 
     **Arguments:** as `page`.
     """
     drawn = tissue_data(study)
-    return render("tissue.html.j2", study, drawn, _SCRIPTS, title, source, command, citations, verdict=_verdict(study), facts=facts(study))
+    return render(
+        "tissue.html.j2",
+        study,
+        drawn,
+        _SCRIPTS,
+        title,
+        source,
+        command,
+        citations,
+        verdict=_verdict(study),
+        facts=facts(study),
+    )
 
 
 def _verdict(study: Study) -> str:
@@ -39,7 +52,10 @@ def facts(study: Study) -> list[tuple[str, str]]:
     volume, shown = float(np.sum(tissue.space.dx)), lambda value: f"{value:,}".replace(",", " ")
     return [
         ("cells", f"{shown(cells)} of {tissue.element}, {points} quadrature points each"),
-        ("nodes", f"{shown(tissue.space.count)}, {shown(tissue.ny)} displacements, {shown(tissue.space.pressure_count)} pressures"),
+        (
+            "nodes",
+            f"{shown(tissue.space.count)}, {shown(tissue.ny)} displacements, {shown(tissue.space.pressure_count)} pressures",
+        ),
         ("volume" if tissue.space.dim == 3 else "area", f"{volume:.5g} in the reference"),
         ("level", f"{run.scenario.level.label}, at {shown(cells * points)} points"),
         ("steps", f"{shown(stats.steps)}, {shown(stats.right_hand_sides)} iterations of Newton's method"),

@@ -110,7 +110,7 @@ def _surface(
         "low": plain(every.min(axis=(0, 1))),
         "high": plain(every.max(axis=(0, 1))),
         "vertices": len(drawn.nodes),
-        "places": _packed(np.moveaxis(places, 1, 2)),
+        "places": _packed(places.swapaxes(1, 2)),
         "reference": _packed(_space(reference[drawn.nodes]).T),
         "triangles": _packed(drawn.triangles.T, "<i4"),
         "edges": _packed(numbers[edges(drawn)], "<i4"),

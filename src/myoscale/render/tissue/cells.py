@@ -10,7 +10,7 @@ import numpy as np
 
 from ...fem import ELEMENTS
 from ...tissue import ContinuumTissue
-from ...types import Float, Int
+from ...types import Array, Float, Int
 
 # Corners of the reference cells, then edges, facets (their corners in order, seen from outside) and whether the middle is a node: VTK's order.
 _CORNERS = {
@@ -23,7 +23,10 @@ _EDGES = {
     "triangle": [(0, 1), (1, 2), (2, 0)],
     "quad": [(0, 1), (1, 2), (2, 3), (3, 0)],
     "tetra": [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)],
-    "hexahedron": [*((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4)), *((0, 4), (1, 5), (2, 6), (3, 7))],
+    "hexahedron": [
+        *((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4)),
+        *((0, 4), (1, 5), (2, 6), (3, 7)),
+    ],
 }
 _FACETS = {
     "tetra": [(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)],
@@ -42,7 +45,9 @@ class Cells(NamedTuple):
 class Surface(NamedTuple):
     """What is seen of a tissue; in the plane, all of it."""
 
-    facets: Int[np.ndarray, "K L"]  # nodes around each, counterclockwise from outside, with those in the middle of edges
+    facets: Int[
+        np.ndarray, "K L"
+    ]  # nodes around each, counterclockwise from outside, with those in the middle of edges
     cells: Int[np.ndarray, " K"]  # behind each facet
     nodes: Int[np.ndarray, " V"]  # that occur in triangles
     triangles: Int[np.ndarray, "M 3"]  # of numbers in `nodes`
@@ -75,7 +80,7 @@ def _places(kind: str, quadratic: bool) -> Float[np.ndarray, "A d"]:
     middle = lambda groups: [corners[list(group)].mean(axis=0) for group in groups]
     more = middle(_EDGES[kind])
     if kind in ("quad", "hexahedron"):
-        more += middle(_FACETS.get(kind, [])) + [corners.mean(axis=0)]
+        more += [*middle(_FACETS.get(kind, [])), corners.mean(axis=0)]
     return np.concatenate([corners, np.array(more)])
 
 
@@ -95,7 +100,9 @@ def surface(tissue: ContinuumTissue) -> Surface:
     ring, middle = corners.reshape(-1, groups.shape[1])[outer], None
     if quadratic:
         edges = {frozenset(edge): count + k for k, edge in enumerate(_EDGES[kind])}
-        between = np.array([[edges[frozenset((g[k], g[(k + 1) % len(g)]))] for k in range(len(g))] for g in groups.tolist()])
+        between = np.array(
+            [[edges[frozenset((g[k], g[(k + 1) % len(g)]))] for k in range(len(g))] for g in groups.tolist()]
+        )
         ring = np.stack([ring, known[owner[:, None], between[which]]], axis=2).reshape(len(outer), -1)
         if kind in ("quad", "hexahedron"):
             middle = known[owner, count + len(_EDGES[kind]) + which]
@@ -122,7 +129,7 @@ def edges(drawn: Surface) -> Int[np.ndarray, "m 2"]:
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
-def to_nodes(tissue: ContinuumTissue, values: Float[np.ndarray, " E"]) -> Float[np.ndarray, " n"]:
+def to_nodes(tissue: ContinuumTissue, values: Float[Array, " E"]) -> Float[np.ndarray, " n"]:
     """At each node the mean over the cells around it, weighted by their reference volumes; cells without a value are left out."""
     nodes = np.asarray(tissue.space.nodes)
     good = np.isfinite(values)
@@ -132,8 +139,11 @@ def to_nodes(tissue: ContinuumTissue, values: Float[np.ndarray, " E"]) -> Float[
     return np.where(weight > 0, add(volume * np.where(good, values, 0.0)) / np.where(weight > 0, weight, 1.0), np.nan)
 
 
-def outline(drawn: Surface, places: Float[np.ndarray, "n d"], view: Float[np.ndarray, " 3"] | None = None) -> Int[np.ndarray, "m 2"]:
+def outline(
+    drawn: Surface, places: Float[Array, "n d"], view: Float[Array, " 3"] | None = None
+) -> Int[np.ndarray, "m 2"]:
     """Pieces of edges that outline a surface: borders in the plane; in space sharp edges and, seen from `view`, the silhouette."""
+    places = np.asarray(places)
     pairs = np.stack([drawn.facets, np.roll(drawn.facets, -1, axis=1)], axis=2)
     owners = np.repeat(np.arange(len(drawn.facets)), pairs.shape[1])
     flat, where = np.unique(np.sort(pairs.reshape(-1, 2), axis=1), axis=0, return_inverse=True)

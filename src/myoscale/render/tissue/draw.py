@@ -40,7 +40,9 @@ def scene(tissue: ContinuumTissue, displacements: Array, view: tuple[float, floa
     """Of displacements (T, n, d) that will be drawn."""
     drawn, reference = surface(tissue), np.asarray(tissue.space.locations)
     places = np.concatenate([reference[None], reference + displacements])[:, drawn.nodes]
-    return Scene(drawn, reference, places.reshape(-1, places.shape[2]), places.min(axis=(0, 1)), places.max(axis=(0, 1)), view)
+    return Scene(
+        drawn, reference, places.reshape(-1, places.shape[2]), places.min(axis=(0, 1)), places.max(axis=(0, 1)), view
+    )
 
 
 def colours(name: str) -> Any:
@@ -52,7 +54,7 @@ def colours(name: str) -> Any:
 def add_axes(fig: Figure, where: Any, made: Scene) -> Axes:
     """Axes of equal scale that hold every time; `where` is a place in the figure, or part of a grid."""
     flat = len(made.low) == 2
-    add = fig.add_axes if isinstance(where, tuple) else fig.add_subplot
+    add: Any = fig.add_axes if isinstance(where, tuple) else fig.add_subplot
     axes: Any = add(where) if flat else add(where, projection="3d")
     axes.set_axis_off()
     size = made.high - made.low

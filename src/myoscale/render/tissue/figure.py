@@ -92,7 +92,15 @@ def _attached(axes: Axes, solution: Solution, tissue: ContinuumTissue, names: Ma
     assert solution.cycling is not None
     attached, heads = np.asarray(solution.cycling.attached), np.asarray(tissue.heads)
     colour = draw.COLOURS[0]
-    axes.fill_between(solution.ts, attached.min(axis=1), attached.max(axis=1), color=colour, alpha=0.18, linewidth=0, label="all points")
+    axes.fill_between(
+        solution.ts,
+        attached.min(axis=1),
+        attached.max(axis=1),
+        color=colour,
+        alpha=0.18,
+        linewidth=0,
+        label="all points",
+    )
     axes.plot(solution.ts, attached @ heads / heads.sum(), color=colour, linewidth=2, label="mean of the heads")
     axes.set_ylim(0, None)
     axes.legend(frameon=False, fontsize=10, loc="best")

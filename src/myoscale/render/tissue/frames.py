@@ -84,7 +84,16 @@ def _mp4(pictures: list[bytes], seconds: float) -> bytes | None:
     with tempfile.TemporaryDirectory() as place:
         for k, one in enumerate(pictures):
             (Path(place) / f"{k:05d}.png").write_bytes(one)
-        options = ["-framerate", f"{len(pictures) / seconds:.6g}", "-i", "%05d.png", "-pix_fmt", "yuv420p", "-y", "film.mp4"]
+        options = [
+            "-framerate",
+            f"{len(pictures) / seconds:.6g}",
+            "-i",
+            "%05d.png",
+            "-pix_fmt",
+            "yuv420p",
+            "-y",
+            "film.mp4",
+        ]
         done = subprocess.run([ffmpeg, "-loglevel", "error", *options], cwd=place, capture_output=True, check=False)
         film = Path(place) / "film.mp4"
         return film.read_bytes() if done.returncode == 0 and film.exists() else None
