@@ -87,7 +87,7 @@ function space(k) {
   const margin = 0.04 * LENGTH;
   return {
     range: [TISSUE.low[k] - margin, TISSUE.high[k] + margin], title: { text: `${"xyz"[k]} [${DATA.labels.length}]`, font: { size: 12 } }, showbackground: false,
-    gridcolor: css("--line"), zeroline: false, showspikes: false, nticks: 4, tickfont: { size: 11 }, visible: !(FLAT && k === 2),
+    gridcolor: css("--line"), zeroline: false, showspikes: false, nticks: 4, tickfont: { size: 11 }, ...(FLAT ? { tickangle: 0 } : {}), visible: !(FLAT && k === 2),
   };
 }
 
