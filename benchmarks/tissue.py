@@ -41,7 +41,11 @@ def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
     static = mass == 0.0
     pull = ms.Traction("x1", lambda t: _PULL * t * jnp.array([0.0, 0.0, 1.0]))
     tissue = ms.ContinuumTissue(
-        ms.Block((2.0, 2.0, 1.0), counts), ms.NeoHookean(_SHEAR), bulk=_BULK, density=1.0, conditions=(ms.Clamp("x0"), pull)
+        ms.Block((2.0, 2.0, 1.0), counts),
+        ms.NeoHookean(_SHEAR),
+        bulk=_BULK,
+        density=1.0,
+        conditions=(ms.Clamp("x0"), pull),
     )
     model = tree_float(ms.Model(tissue, zoo.LinearBridge(mass=mass, stiffness=1.0, gain=1.0)))
     drive = ms.QuasiStatic() if static else ms.Free()
@@ -63,7 +67,10 @@ def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
         total = time.process_time() - began
         share = ", ".join(f"{name} {seconds:.2f}" for name, seconds in spent.items())
         count = at.iterations - before
-        print(f"m = {mass:g}: {total:5.2f} s a step, {count} iterations, {total / max(count, 1):.2f} s each ({share}; {solver.linear.name})", flush=True)
+        print(
+            f"m = {mass:g}: {total:5.2f} s a step, {count} iterations, {total / max(count, 1):.2f} s each ({share}; {solver.linear.name})",
+            flush=True,
+        )
     solver.close()
 
 
@@ -83,10 +90,15 @@ def felupe(counts: tuple[int, ...], steps: int) -> None:
         pull = fem.PointLoad(field, right.points, np.array([0.0, 0.0, _PULL * 0.1 * k * area / nodes]))
         dof0, dof1 = fem.dof.partition(field, held)
         ext0 = fem.dof.apply(field, held, dof0)
-        found = fem.newtonrhapson(items=[body, pull], dof0=dof0, dof1=dof1, ext0=ext0, solver=spsolve, verbose=0, tol=1e-10)
+        found = fem.newtonrhapson(
+            items=[body, pull], dof0=dof0, dof1=dof1, ext0=ext0, solver=spsolve, verbose=0, tol=1e-10
+        )
         total = time.process_time() - began
         if k > 1:
-            print(f"felupe: {total:5.2f} s a step, {found.iterations} iterations, {total / found.iterations:.2f} s each (Pardiso)", flush=True)
+            print(
+                f"felupe: {total:5.2f} s a step, {found.iterations} iterations, {total / found.iterations:.2f} s each (Pardiso)",
+                flush=True,
+            )
 
 
 def memory() -> None:
@@ -104,7 +116,9 @@ def memory() -> None:
     spent = time.process_time() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6
     held = sum(a.nbytes for a in jax.tree.leaves(z)) / 1e9
-    print(f"{count:,} populations of 100 cells: {held:.2f} GB held, {grown:.2f} GB more in an exchange, which takes {spent:.1f} s")
+    print(
+        f"{count:,} populations of 100 cells: {held:.2f} GB held, {grown:.2f} GB more in an exchange, which takes {spent:.1f} s"
+    )
 
 
 def main() -> None:

@@ -197,13 +197,13 @@ def test_active_stress():
     # carried along: fibre bridges by ℓ_h (λ − λ₀), vectors by F F₀⁻¹
     moved = lambda G: x + LENGTH * (np.linalg.norm(G @ a0) - np.linalg.norm(b))
     turned = lambda G: points @ np.linalg.inv(F).T @ G.T
-    for stress, found in (
+    for stress, one in (
         (lambda G: ms.active_stress(fibre, moved(G), G, fibre=a0, bridges=HEADS).piola, found),
         (lambda G: ms.active_stress(vector, turned(G), G, bridges=HEADS, local=ms.DeformationGradient()).piola, whole),
     ):
         direction = np.random.default_rng(1).normal(size=(3, 3))
         slope = (stress(F + 1e-6 * direction) - stress(F - 1e-6 * direction)) / 2e-6
-        np.testing.assert_allclose(np.einsum("ijkl,kl->ij", found.tangent, direction), slope, rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(np.einsum("ijkl,kl->ij", one.tangent, direction), slope, rtol=1e-7, atol=1e-7)
 
 
 def test_vector_bridges_pull_across():

@@ -36,7 +36,7 @@ _HOMES = {
     ),
     "snapshot": ("Snapshot",),
     "solution": ("Solution", "load"),
-    "render": ("figure", "report", "save_figure"),
+    "render": ("figure", "report", "save_figure", "save_frames", "save_series"),
     "run": ("Batch", "batch", "solve"),
     "implicit": ("ActiveStress", "active_stress"),
     "study": (
@@ -129,7 +129,7 @@ if TYPE_CHECKING:
         generator_of,
     )
     from .protocol import Protocol
-    from .render import figure, report, save_figure
+    from .render import figure, report, save_figure, save_frames, save_series
     from .run import Batch, batch, solve
     from .snapshot import Snapshot
     from .solution import Solution, load

@@ -49,8 +49,9 @@ def encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {"$type": _name(type(value)), **fields}
     if isinstance(value, dict):
         return {"$dict": {str(key): encode(item, arrays) for key, item in value.items()}}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {"$named": _name(type(value)), **{key: encode(item, arrays) for key, item in value._asdict().items()}}
+    if isinstance(value, tuple) and (names := getattr(value, "_fields", None)) is not None:
+        fields = {name: encode(item, arrays) for name, item in zip(names, value, strict=True)}
+        return {"$named": _name(type(value)), **fields}
     if isinstance(value, list | tuple):
         return {"$tuple": [encode(item, arrays) for item in value]}
     if hasattr(value, "shape"):

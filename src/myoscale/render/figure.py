@@ -4,12 +4,13 @@ import io
 from pathlib import Path
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from .. import store
 from ..study import Limit, Study
 from ..study.figure import figure
 
-__all__ = ["figure", "save_figure"]
+__all__ = ["figure", "save_figure", "write_figure"]
 
 _KINDS = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # and what would differ from day to day
 
@@ -19,7 +20,14 @@ def save_figure(study: Study | Limit, folder: str | Path, title: str = "", name:
 
     **Raises:** `InputError` if they cannot be written there, or the study has no results.
     """
-    fig = figure(study, title) if isinstance(study, Study) else study.figure(title)
+    return write_figure(figure(study, title) if isinstance(study, Study) else study.figure(title), folder, name)
+
+
+def write_figure(fig: Figure, folder: str | Path, name: str = "figure") -> list[Path]:
+    """Any figure as those files.
+
+    **Raises:** `InputError` if they cannot be written there.
+    """
     paths = []
     with matplotlib.rc_context({"svg.hashsalt": "myoscale"}):
         for kind, metadata in _KINDS.items():

@@ -8,8 +8,10 @@ from .. import store
 from ..errors import InputError
 from ..solution import Solution
 from ..study import Limit, Study, alone
-from .figure import save_figure
+from ..tissue import ContinuumTissue
+from .figure import save_figure, write_figure
 from .table import save_table
+from .tissue import save_series, tissue_figure
 
 FILES = ("study.nc", "solution.nc", "table.txt", "figure.png", "figure.svg", "figure.pdf", "page.html")
 
@@ -30,6 +32,8 @@ def report(
     was published; `command`, what to type to run it again; `citations`, what to cite;
     `units`, the base units of all numbers for labels, "scaled" if left out.
 
+    Of a single run on a `ContinuumTissue` the page shows the deforming tissue, and a folder `series` holds what `save_series` writes.
+
     **Returns:** the paths: `page.html` (one self-contained interactive page), `figure` as PNG, SVG and PDF, `table.txt` and
     the data: `study.nc`, which holds numbers and scenarios, or `solution.nc`, which `load` reads back.
 
@@ -43,6 +47,8 @@ def report(
     study = dataclasses.replace(study, units=units or study.units)
     if not study.solutions:
         raise InputError("Expected a study with results. Received one that stopped before any level had saved a time.")
+    if study.alone and isinstance(study.solutions[study.reference].scenario.model.tissue, ContinuumTissue):
+        return _tissue(study, Path(folder), title, source, command, citations)
     folder, html = Path(folder), page(study, title, source, command, citations)
     run = study.solutions[study.reference] if study.alone else None
     return [  # what cannot be made again at once comes first: a disk may be nearly full
@@ -51,6 +57,19 @@ def report(
         *save_figure(study, folder, title),
         store.put(folder / "page.html", html.encode()),
     ]
+
+
+def _tissue(study: Study, folder: Path, title: str, source: str, command: str, citations: Sequence[str]) -> list[Path]:
+    from .page.tissue import tissue_page
+
+    run = study.solutions[study.reference]
+    paths = [
+        run.save(folder / "solution.nc"),
+        save_table(study, folder / "table.txt", title),
+        *write_figure(tissue_figure(run, title, study.units), folder),
+    ]
+    html = tissue_page(study, title, source, command, citations)
+    return [*paths, store.put(folder / "page.html", html.encode()), *save_series(run, folder / "series")]
 
 
 def _limits(

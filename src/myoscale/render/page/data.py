@@ -83,6 +83,7 @@ def data(study: Study) -> dict[str, Any]:
 
 
 def levels_of(study: Study) -> list[dict[str, Any]]:
+    """How each level is drawn."""
     styles = draw.styles(study.solutions, study.reference)
     rows = {row.label: row for row in study.rows}
     return [

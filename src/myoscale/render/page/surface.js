@@ -16,7 +16,9 @@ const FLAT = TISSUE.dim === 2;
 const SIZE = TISSUE.high.map((high, k) => high - TISSUE.low[k]);
 const LENGTH = Math.hypot(...SIZE);
 state.field = Object.keys(FIELDS)[0];
-state.before = true;
+const EYE = FLAT ? [0, 0, 2] : [0.75, -1.6, 0.75];
+state.before = false;
+state.point = firstPoint();
 
 /** The value at a position of typed arrays, one a frame. */
 function between(frames, position) {
@@ -26,6 +28,32 @@ function between(frames, position) {
 }
 
 const axes3 = (places) => parts(places, V);
+
+/** In space the point nearest to the reader about the middle of the longest side, in the plane the one nearest to the middle. */
+function firstPoint() {
+  const longest = SIZE.indexOf(Math.max(...SIZE));
+  const towards = EYE.map((value, c) => (FLAT || c === longest ? 0 : value));
+  const of = (place) => place.reduce((sum, value, c) => {
+    const away = value - (TISSUE.high[c] + TISSUE.low[c]) / 2;
+    return sum + away * towards[c] - (FLAT || c === longest ? Math.abs(away) : 0);
+  }, 0);
+  const all = TISSUE.kept.reference.map(of);
+  return all.indexOf(Math.max(...all));
+}
+
+/** All vertices a little further out, so that lines along edges are in front of the faces. */
+function lifted(places, by) {
+  const [x, y, z] = axes3(places);
+  if (FLAT) return Float32Array.from(places, (value, n) => (n < 2 * V ? value : value + by));
+  const normal = new Float32Array(3 * V);
+  const [i, j, k] = TRIANGLES;
+  for (let n = 0; n < i.length; n++) {
+    const [a, b] = [j[n], k[n]].map((m) => [x[m] - x[i[n]], y[m] - y[i[n]], z[m] - z[i[n]]]);
+    const cross = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+    for (const m of [i[n], j[n], k[n]]) cross.forEach((value, c) => { normal[c * V + m] += value; });
+  }
+  return places.map((value, n) => value + (by * normal[n]) / (Math.hypot(normal[n % V], normal[V + (n % V)], normal[2 * V + (n % V)]) || 1));
+}
 
 /** Lines along edges, with gaps. */
 function wire(places, line, more = {}) {
@@ -59,7 +87,7 @@ function space(k) {
   const margin = 0.04 * LENGTH;
   return {
     range: [TISSUE.low[k] - margin, TISSUE.high[k] + margin], title: { text: `${"xyz"[k]} [${DATA.labels.length}]`, font: { size: 12 } }, showbackground: false,
-    gridcolor: css("--line"), zeroline: false, showspikes: false, nticks: 4, tickfont: { size: 11 }, visible: !(FLAT && k === 2),
+    gridcolor: css("--line"), zeroline: false, showspikes: false, nticks: 4, tickfont: { size: 11 }, ...(FLAT ? { tickangle: 0 } : {}), visible: !(FLAT && k === 2),
   };
 }
 
@@ -71,17 +99,17 @@ function surface(position) {
   const colorscale = field.colours.map((one, n) => [n / (field.colours.length - 1), one]);
   const mesh = {
     type: "mesh3d", name: "tissue", x, y, z, i, j, k, intensity: between(field.frames, position), colorscale, cmin: field.limits[0], cmax: field.limits[1],
-    hoverinfo: "none", flatshading: FLAT, lighting: FLAT ? { ambient: 1, diffuse: 0, specular: 0 } : { ambient: 0.72, diffuse: 0.4, specular: 0.04, roughness: 0.9, fresnel: 0 },
+    hoverinfo: "none", flatshading: FLAT, lighting: FLAT ? { ambient: 1, diffuse: 0, specular: 0 } : { ambient: 0.8, diffuse: 0.35, specular: 0.04, roughness: 0.9, fresnel: 0 },
     colorbar: { orientation: "h", x: 0.5, y: -0.02, yanchor: "top", len: 0.8, thickness: 12, outlinewidth: 0, tickfont: { size: 12 }, nticks: 5, title: { text: field.title, side: "bottom", font: { size: 13 } } },
   };
-  const traces = [mesh, wire(places, { color: dark() ? "rgba(16,19,22,0.55)" : "rgba(255,255,255,0.6)", width: 2 }, { name: "edges" }), pin(position)];
+  const traces = [mesh, wire(lifted(places, 0.008 * LENGTH), { color: dark() ? "rgba(16,19,22,0.55)" : "rgba(255,255,255,0.6)", width: 2 }, { name: "edges" }), pin(position)];
   if (state.before) traces.push(wire(REFERENCE, { color: rgba(css("--grey"), 0.55), width: 1.5, dash: "dot" }, { name: "before" }));
   const room = SIZE.map((one) => one + 0.08 * LENGTH);
   const greatest = Math.max(...room);
-  const ratio = room.map((one) => (1.9 * one) / greatest);
-  const camera = FLAT
-    ? { eye: { x: 0, y: 0, z: 2 }, up: { x: 0, y: 1, z: 0 }, projection: { type: "orthographic" } }
-    : { eye: { x: 0.75, y: -1.6, z: 0.75 }, up: { x: 0, y: 0, z: 1 }, projection: { type: "orthographic" } };
+  const { clientWidth, clientHeight } = byId("surface");
+  const ratio = room.map((one) => (2.35 * Math.min(1, clientWidth / clientHeight) * one) / greatest);
+  const xyz = ([x, y, z]) => ({ x, y, z });
+  const camera = { eye: xyz(EYE), up: xyz(FLAT ? [0, 1, 0] : [0, 0, 1]), projection: { type: "orthographic" } };
   return {
     traces,
     layout: layout({}, {}, {
@@ -102,6 +130,7 @@ function nearestPoint(place) {
 }
 
 function choosePoint(k) {
+  if (k === state.point) return;
   state.point = k;
   byId("point").value = k;
   refresh();
@@ -112,12 +141,18 @@ function startSurface() {
   const select = byId("surface-select");
   for (const [name, { title }] of Object.entries(FIELDS)) select.add(new Option(title, name, false, name === state.field));
   select.addEventListener("change", () => { state.field = select.value; refresh(); });
+  byId("point").value = state.point;
   addLiveChart("surface", surface);
-  byId("surface").on("plotly_click", ({ points: [one] }) => choosePoint(nearestPoint([one.x, one.y, one.z])));
-  const before = byId("before");
+  // Later, because plotly says it again for as long as it draws with the button down.
+  byId("surface").on("plotly_click", ({ points: [one] }) => setTimeout(() => choosePoint(nearestPoint([one.x, one.y, one.z]))));
+  const before = document.createElement("button");
+  Object.assign(before, { type: "button", id: "before", title: "show or hide" });
+  before.append(swatch({ colour: css("--grey"), dash: [1, 1.5], width: 1.5 }), "the tissue as it was");
+  before.setAttribute("aria-pressed", String(state.before));
   before.addEventListener("click", () => {
     state.before = !state.before;
     before.setAttribute("aria-pressed", String(state.before));
     refresh();
   });
+  ownLegend("surface").append(before);
 }

@@ -17,11 +17,12 @@ from ...model.cycling import rate_curves, rate_limit
 from ...snapshot import Snapshot
 from ...solution import Solution
 from ...study import Study
-from ...tissue import Clamp, ContinuumTissue, Motion
+from ...tissue import ContinuumTissue
 from ...types import Array
 from ..tissue.cells import Surface, edges, surface, to_nodes
 from ..tissue.draw import DIVERGING, RISING
 from ..tissue.fields import Fields, continuum, fields, in_cells
+from ..tissue.figure import reactions
 from ..tissue.shown import SHOWN, limits, scalar, title
 from .data import ledger, levels_of
 from .numbers import even, plain
@@ -81,17 +82,6 @@ def spread(places: Array, most: int) -> np.ndarray:
     return np.sort(chosen)
 
 
-def reactions(run: Solution) -> dict[str, Array]:
-    """What each end that is held does to the tissue, (T,), by boundary and direction; what stays below a thousandth of the greatest is left out."""
-    tissue = continuum(run)
-    held = dict.fromkeys(one.boundary for one in tissue.conditions if isinstance(one, Clamp | Motion))
-    at_nodes = np.asarray(run.reaction).reshape(len(run.ts), -1, tissue.space.dim)
-    of = lambda name, c: at_nodes[:, np.asarray(tissue.space.facets[name].on), c].sum(axis=1)
-    found = {f"{name}, {'xyz'[c]}": of(name, c) for name in held for c in range(tissue.space.dim)}
-    most = max((float(np.abs(values).max()) for values in found.values()), default=0.0)
-    return {name: values for name, values in found.items() if np.abs(values).max() > 1e-3 * most}
-
-
 def _packed(values: Array, kind: str = "<f4") -> str:
     return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode()
 
@@ -120,7 +110,7 @@ def _surface(
         "low": plain(every.min(axis=(0, 1))),
         "high": plain(every.max(axis=(0, 1))),
         "vertices": len(drawn.nodes),
-        "places": _packed(np.moveaxis(places, 1, 2)),
+        "places": _packed(places.swapaxes(1, 2)),
         "reference": _packed(_space(reference[drawn.nodes]).T),
         "triangles": _packed(drawn.triangles.T, "<i4"),
         "edges": _packed(numbers[edges(drawn)], "<i4"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...fem import ELEMENTS
 from ...tissue import ContinuumTissue
-from ...types import Float, Int
+from ...types import Array, Float, Int
 
 # Corners of the reference cells, then edges, facets (their corners in order, seen from outside) and whether the middle is a node: VTK's order.
 _CORNERS = {
@@ -80,7 +80,7 @@ def _places(kind: str, quadratic: bool) -> Float[np.ndarray, "A d"]:
     middle = lambda groups: [corners[list(group)].mean(axis=0) for group in groups]
     more = middle(_EDGES[kind])
     if kind in ("quad", "hexahedron"):
-        more += middle(_FACETS.get(kind, [])) + [corners.mean(axis=0)]
+        more += [*middle(_FACETS.get(kind, [])), corners.mean(axis=0)]
     return np.concatenate([corners, np.array(more)])
 
 
@@ -129,7 +129,7 @@ def edges(drawn: Surface) -> Int[np.ndarray, "m 2"]:
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
-def to_nodes(tissue: ContinuumTissue, values: Float[np.ndarray, " E"]) -> Float[np.ndarray, " n"]:
+def to_nodes(tissue: ContinuumTissue, values: Float[Array, " E"]) -> Float[np.ndarray, " n"]:
     """At each node the mean over the cells around it, weighted by their reference volumes; cells without a value are left out."""
     nodes = np.asarray(tissue.space.nodes)
     good = np.isfinite(values)
@@ -140,9 +140,10 @@ def to_nodes(tissue: ContinuumTissue, values: Float[np.ndarray, " E"]) -> Float[
 
 
 def outline(
-    drawn: Surface, places: Float[np.ndarray, "n d"], view: Float[np.ndarray, " 3"] | None = None
+    drawn: Surface, places: Float[Array, "n d"], view: Float[Array, " 3"] | None = None
 ) -> Int[np.ndarray, "m 2"]:
     """Pieces of edges that outline a surface: borders in the plane; in space sharp edges and, seen from `view`, the silhouette."""
+    places = np.asarray(places)
     pairs = np.stack([drawn.facets, np.roll(drawn.facets, -1, axis=1)], axis=2)
     owners = np.repeat(np.arange(len(drawn.facets)), pairs.shape[1])
     flat, where = np.unique(np.sort(pairs.reshape(-1, 2), axis=1), axis=0, return_inverse=True)

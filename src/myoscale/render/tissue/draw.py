@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
+from mpl_toolkits.mplot3d.proj3d import proj_transform
 
 from ... import draw
 from ...tissue import ContinuumTissue
@@ -29,6 +30,7 @@ class Scene(NamedTuple):
 
     surface: Surface
     reference: Array  # nodes (n, d)
+    shown: Array  # all places that will be drawn (k, d)
     low: Array  # corners of the box that holds all times
     high: Array
     view: tuple[float, float]  # elevation and azimuth, degrees
@@ -38,20 +40,21 @@ def scene(tissue: ContinuumTissue, displacements: Array, view: tuple[float, floa
     """Of displacements (T, n, d) that will be drawn."""
     drawn, reference = surface(tissue), np.asarray(tissue.space.locations)
     places = np.concatenate([reference[None], reference + displacements])[:, drawn.nodes]
-    return Scene(drawn, reference, places.min(axis=(0, 1)), places.max(axis=(0, 1)), view)
+    return Scene(
+        drawn, reference, places.reshape(-1, places.shape[2]), places.min(axis=(0, 1)), places.max(axis=(0, 1)), view
+    )
 
 
 def colours(name: str) -> Any:
     """The colour map of a field."""
     found = LinearSegmentedColormap.from_list(name, DIVERGING if SHOWN[name].diverges else RISING)
-    found.set_bad(_NOTHING)
-    return found
+    return found.with_extremes(bad=_NOTHING)
 
 
 def add_axes(fig: Figure, where: Any, made: Scene) -> Axes:
     """Axes of equal scale that hold every time; `where` is a place in the figure, or part of a grid."""
     flat = len(made.low) == 2
-    add = fig.add_axes if isinstance(where, tuple) else fig.add_subplot
+    add: Any = fig.add_axes if isinstance(where, tuple) else fig.add_subplot
     axes: Any = add(where) if flat else add(where, projection="3d")
     axes.set_axis_off()
     size = made.high - made.low
@@ -66,24 +69,14 @@ def add_axes(fig: Figure, where: Any, made: Scene) -> Axes:
     for k, name in enumerate("xyz"):
         getattr(axes, f"set_{name}lim")(made.low[k], made.high[k])
         getattr(axes, f"set_{name}margin")(0)
-    axes.set_box_aspect(size, zoom=_zoom(size, made.view, _shape(fig, axes)))
+    axes.set_box_aspect(size)
+    place = axes.get_position(original=True)
+    wanted = np.array([place.width * fig.get_figwidth(), place.height * fig.get_figheight()]) * fig.dpi
+    axes.apply_aspect()
+    x, y, _ = proj_transform(*made.shown.T, axes.get_proj())
+    drawn = axes.transData.transform(np.column_stack([x, y]))
+    axes.set_box_aspect(size, zoom=float(np.min(0.94 * wanted / np.ptp(drawn, axis=0))))
     return axes
-
-
-def _shape(fig: Figure, axes: Axes) -> float:
-    place = axes.get_position()
-    return (place.width * fig.get_figwidth()) / (place.height * fig.get_figheight())
-
-
-def _zoom(size: Array, view: tuple[float, float], shape: float) -> float:
-    """How much larger than matplotlib would draw it: so that the box seen from `view` fills the axes."""
-    elevation, azimuth = np.deg2rad(view)
-    right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
-    up = np.cross(_towards(view), right)
-    box = size / np.linalg.norm(size)
-    wide, tall = np.abs(right) @ box, np.abs(up) @ box
-    # At zoom 1 matplotlib shows a square of about 1.72 times the box's diagonal (by trial, 3.9 to 3.11).
-    return 0.94 * 1.72 * min(max(shape, 1.0) / wide, 1.0 / (tall * min(shape, 1.0)))
 
 
 def _towards(view: tuple[float, float]) -> Array:

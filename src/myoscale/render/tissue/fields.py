@@ -110,8 +110,8 @@ def _mechanics(tissue: ContinuumTissue, y: Array, force: Float[Array, "P nq"]) -
     d = tissue.space.dim
     p = implicit.pressures(tissue, implicit.pressure_of(tissue, y))
 
-    def point(F, p, fibre, f):
-        at = lambda f: implicit.stress(tissue, F, F, p, p, fibre, lambda q: f, "equilibrium")[0]
+    def point(F, p, fibre, density, f):
+        at = lambda f: implicit.stress(tissue, F, F, p, p, fibre, density, lambda q: f, "equilibrium")[0]
         P, passive = at(f), at(jnp.zeros_like(f))
         J, along = determinant(F), F @ fibre[:d]
         stretch = FibreStretch().of(F, fibre[:d])[0]
@@ -129,7 +129,9 @@ def _mechanics(tissue: ContinuumTissue, y: Array, force: Float[Array, "P nq"]) -
             "tension": direction @ active @ direction,
         }
 
-    return jax.vmap(point)(tissue.gradient(y), p, jnp.asarray(tissue.fibres), force / tissue.heads[:, None])
+    heads = tissue.heads[:, None]
+    each = jnp.where(heads > 0, force / jnp.where(heads > 0, heads, 1.0), 0.0)  # a tendon has none
+    return jax.vmap(point)(tissue.gradient(y), p, jnp.asarray(tissue.fibres), tissue.density_of_heads, each)
 
 
 def in_cells(tissue: ContinuumTissue, found: Fields) -> Fields:

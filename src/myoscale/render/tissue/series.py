@@ -56,7 +56,7 @@ def save_series(solution: Solution, folder: str | Path, every: int = 1, name: st
 def _grid(tissue: ContinuumTissue, found: Fields) -> bytes:
     """One time as a file."""
     kind, nodes = cells(tissue)
-    mean, count = in_cells(tissue, found), len(nodes)
+    mean = in_cells(tissue, found)
     data = {key: _tensors(getattr(mean, key)) for key in _TENSORS} | {key: getattr(mean, key) for key in _SCALARS}
     data |= {"fibre": _vectors(mean.direction), "fibre_reference": _reference(tissue)}
     data |= {"extension_mean": _flat(mean.mean), "extension_std": _flat(mean.std)}
@@ -66,7 +66,6 @@ def _grid(tissue: ContinuumTissue, found: Fields) -> bytes:
         point_data={"displacement": _vectors(found.displacement), "velocity": _vectors(found.velocity)},
         cell_data={key: [np.ascontiguousarray(values, float)] for key, values in data.items()},
     )
-    assert all(len(values[0]) == count for values in grid.cell_data.values())
     with tempfile.TemporaryDirectory() as place:  # meshio writes to paths only
         file = Path(place) / "grid.vtu"
         grid.write(file, file_format="vtu")
