@@ -135,6 +135,9 @@ def test_everything_in_the_registry_is_cited_by_something(runs):
     shaken = keys(dataclasses.replace(bent, model=ms.Model(bent.model.tissue, bent.model.bridge, ms.Noise(1.0))))
     assert shaken - keys(bent) == {"foster2020optimal", "jelincic2024single"}
     everything |= shaken
+    block = zoo.problem("block-isometric")
+    heart = eqx.tree_at(lambda model: model.tissue.material, block.model, ms.Guccione(2.0, 8.0, 2.0, 4.0))
+    everything |= keys(dataclasses.replace(block, model=heart))
     plane = zoo.problem("element")
     drawn = ms.converge(plane.model, plane.start, t1=0.1, level=ms.Reduced(2), sizes=(2, 3, 4), samples=1, save=2)
     assert keys(drawn) >= {"fournier2015rate", "plunder2023mean"} | TRANSPORT
