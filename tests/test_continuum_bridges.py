@@ -338,3 +338,23 @@ def test_heads_at_rest_with_mass_are_refused():
     model = ms.Model(cell(), zoo.LinearBridge(mass=0.1, stiffness=1.0, gain=1.0, cycling=scheme))
     with pytest.raises(InputError, match="attach at the tissue's velocity"):
         ms.solve(model, ms.Kinetic(60), ms.Start(0.0), t1=1.0, save=3)
+
+
+class Turned(ms.AbstractShape):
+    """A block with something wrong."""
+
+    dim = 2
+    flip: bool = False
+
+    def cut(self, simplices):
+        grid = ms.Block((1.0, 1.0), (2, 1)).cut(simplices)
+        if not self.flip:
+            return dataclasses.replace(grid, fibre=lambda cells, X: 0.0 * grid.fibre(cells, X))
+        mesh = dataclasses.replace(grid.mesh, doflocs=np.asarray(grid.mesh.p) * np.array([[1.0], [-1.0]]))
+        return dataclasses.replace(grid, mesh=mesh)
+
+
+@pytest.mark.parametrize(("flip", "said"), [(True, "2 that are, cell 0 first"), (False, "length 0 in cell 0")])
+def test_meshes_that_are_wrong(flip, said):
+    with pytest.raises(InputError, match=said):
+        ms.ContinuumTissue(Turned(flip), MATERIAL, bulk=BULK)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from myoscale import store
@@ -87,6 +88,16 @@ def test_cycling_of_the_readme_runs(folder):
     assert len(kinetic) == 2
     attached = data.cycling_attached.sel(level=kinetic)[:, -1, 0].values
     assert abs(attached / share - 1).max() < 0.06 and (attached < share).all()
+
+
+def test_tissue_of_the_readme_runs(folder):
+    """The command as it stands, ended sooner: heads attach along the fibres, the ends hold, and there is something to look at."""
+    (command,) = (line.split(" #")[0].strip() for line in blocks("sh")[3].splitlines() if line.strip())
+    said = run(command + " --t1 0.25", folder)
+    out = folder / "out/twitch"
+    assert (out / "page.html").stat().st_size > 100_000 and len(list((out / "series").glob("*.vtu"))) > 2
+    attached = store.read(out / "solution.nc").cycling_attached.values
+    assert np.all(attached[-1] > 0) and np.all(np.diff(attached.mean(1)) > 0), said
 
 
 def test_the_python_of_the_readme_runs(folder):

@@ -468,7 +468,6 @@ SCIKIT_FEM = Citation(
     journal="Journal of Open Source Software",
     volume="5",
     number="52",
-    pages="2369",
     year="2020",
     doi="10.21105/joss.02369",
 )

@@ -279,12 +279,15 @@ class Solution:
         Of bridges that attach and detach also how many are attached and what ATP they split; of levels that carry multipliers also the
         force of single bridges, as a fan, and what is left of their constraints.
 
-        **Arguments:** `t`, a saved time to show the population at, the last one if left out; `point` of the tissue.
+        **Arguments:** `t`, a saved time to show the population at, the last one if left out; `point` of the tissue. Of a field, motion is what
+        the bridges at that point see of it.
 
         **Returns:** the matplotlib axes in this order; `axes[0].figure.savefig("run.pdf")` writes them.
 
         **Raises:** `InputError` as `population`.
         """
+        if self.scenario.model.tissue.is_field:
+            return self.at([point]).plot(t)  # as that point sees it
         import matplotlib.pyplot as plt  # here, because it takes a while and most runs are not drawn
 
         from . import draw

@@ -6,6 +6,7 @@ it was interrupted. SuperLU knows no symmetric matrices: it gets both triangles.
 """
 
 import functools
+import importlib
 import os
 from typing import Any
 
@@ -25,10 +26,9 @@ def _pardiso() -> Any:
     if os.environ.get("MYOSCALE_SOLVER") == "superlu":
         return None
     try:
-        from pypardiso import PyPardisoSolver
+        return importlib.import_module("pypardiso").PyPardisoSolver
     except ImportError:  # also where MKL itself is missing
         return None
-    return PyPardisoSolver
 
 
 def symmetric_mode() -> bool:

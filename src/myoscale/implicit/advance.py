@@ -39,7 +39,7 @@ class Standing(NamedTuple):
     held: Held
     z: PyTree
     mass: Array  # of the bridges at each point, (P, nq, nq) a head
-    outside: np.ndarray  # of loads and of what prescribes a motion, mean over the last step
+    reaction: np.ndarray  # of what prescribes a motion, mean over the last step
     load: float  # work of these
     tally: Any
     h: float  # longest motion that is tried next
@@ -214,7 +214,7 @@ def _arrived(solver: Solver, at: Standing, found: Found, h: float) -> Standing:
         t=at.t + h,
         held=held,
         z=z,
-        outside=found.outside,
+        reaction=found.reaction,
         load=work,
         last=h or at.last,
         moved=moved,
@@ -311,7 +311,7 @@ def record(solver: Solver, at: Standing) -> Record:
         damping=np.zeros(()),
         ledger=ledger,
         force=tissue.heads[:, None] * force,
-        reaction=np.where(solver.layout.number < 0, at.outside, 0.0),
+        reaction=at.reaction,
         residual=residual,
         singular_value=weakest,
         compression=np.zeros(()),

@@ -43,6 +43,7 @@ class Found(NamedTuple):
     iterations: int
     residuals: tuple[float, ...]
     outside: Float[np.ndarray, " ny"]  # force of loads and of what prescribes a motion, mean over the step
+    reaction: Float[np.ndarray, " ny"]  # of the latter alone
     why: str = ""
 
 
@@ -72,6 +73,8 @@ class Solver:
         d, nodes = tissue.space.dim, np.asarray(tissue.space.values)
         block = np.einsum("eq,qa,qb->eab", float(tissue.density) * np.asarray(tissue.space.dx), nodes, nodes)
         size = nodes.shape[1] * d
+        cells_of = np.asarray(tissue.space.nodes)
+        self._rows = (cells_of[:, :, None] * d + np.arange(d)).reshape(len(cells_of), -1)
         self._masses = np.einsum("eab,ij->eaibj", block, np.eye(d)).reshape(-1, size, size)
 
     @property
@@ -126,7 +129,7 @@ class Solver:
             )
             seen.append(off)
             if off <= SMALL or (k and off < 1e-9 and off > 0.3 * best):  # rounding ends it
-                return Found(self._held(begin, y, p, h), True, k, tuple(seen), made.outside)
+                return Found(self._held(begin, y, p, h), True, k, tuple(seen), made.outside, made.reaction)
             if off > _STALLED * best and k > 3:
                 why = "Newton's method does not converge"
                 break
@@ -135,14 +138,15 @@ class Solver:
             if not (np.isfinite(dy).all() and np.isfinite(dp).all()):
                 why = "the tangent is singular"
                 break
-            part = self._part(begin, y, dy)
+            part = self._part(y, dy)
             if part is None:
                 why = "a cell turns inside out"
                 break
             y, p = y + part * dy, p + part * dp
         else:
             why = "Newton's method does not converge"
-        return Found(begin, False, len(seen), tuple(seen), np.zeros_like(y), why)
+        nothing = np.zeros_like(y)
+        return Found(begin, False, len(seen), tuple(seen), nothing, nothing, why)
 
     def unbalanced(self, z: PyTree, mass: Array, begin: Held, t: float) -> np.ndarray:
         """What would hold the tissue where it is, at equilibrium at t, (ny,)."""
@@ -157,9 +161,9 @@ class Solver:
         bent = jnp.einsum("pij,pj->pi", mass, cells.bias(tissue, y, v))
         pulls = points.Pulls(pull - bent, jnp.zeros_like(mass))
         found = cells.blocks(tissue, cells.Way(F, F, pressure, pressure, held.q), pulls, "equilibrium")
-        residual = np.bincount(self._rows.ravel(), weights=np.asarray(found.r).ravel(), minlength=tissue.ny)
+        residual = self._full(self._rows, found.r)
         for rows, load in self._loads(y, t).values():
-            residual += np.bincount(rows.ravel(), weights=np.asarray(load.r).ravel(), minlength=tissue.ny)
+            residual += self._full(rows, load.r)
         residual -= np.asarray(at(self.drive.load, jnp.asarray(t), tissue.ny))
         given = np.zeros_like(y)
         for k, where in lay.moved.items():
@@ -185,7 +189,7 @@ class Solver:
         return Held(y, 2.0 * (y - begin.y) / h - begin.v, p, q, 2.0 * (q - begin.q) / h - begin.u)
 
     def _assembled(self, z, mass, begin: Held, F0, p0, y, p, h, when) -> "Assembled":
-        tissue, lay = self.tissue, self.layout
+        tissue = self.tissue
         F1, p1, q1 = cells.gradients(tissue, y), cells.pressures(tissue, p), cells.kinematics(tissue, y)
         if self.static:
             pulls = points.equilibrium(self.model, self.population, z, begin.q, q1)
@@ -196,48 +200,31 @@ class Solver:
             )
         found = cells.blocks(tissue, cells.Way(F0, F1, p0, p1, q1), pulls, self.kind)
         r, c, uu, up, pu, pp = map(np.asarray, found[:6])
-        every = self._rows
-        residual = np.bincount(every.ravel(), weights=r.ravel(), minlength=tissue.ny)
-        size = np.bincount(every.ravel(), weights=np.asarray(found.size).ravel(), minlength=tissue.ny)
+        residual, size = self._full(self._rows, r), self._full(self._rows, found.size)
         outside = np.zeros(tissue.ny)
-        loads = self._loads(0.5 * (begin.y + y) if not self.static else y, when)
         factor = 1.0 if self.static else 0.5  # of what is taken half way
         added = []
-        for k, (rows, load) in loads.items():
-            if load is None:
-                continue
-            force = np.bincount(rows.ravel(), weights=np.asarray(load.r).ravel(), minlength=tissue.ny)
-            residual += force
-            size += np.abs(force)
-            if not isinstance(self.tissue.conditions[k], Springs):  # which store what they take, if they last
+        for k, (rows, load) in self._loads(y if self.static else 0.5 * (begin.y + y), when).items():
+            force = self._full(rows, load.r)
+            residual, size = residual + force, size + np.abs(force)
+            if not isinstance(tissue.conditions[k], Springs):  # which store what they take, if they last
                 outside -= force
-            if load.uu is not None:
-                added.append(factor * np.asarray(load.uu))
-            else:
-                added.append(np.zeros((len(rows), rows.shape[1], rows.shape[1])))
+            added.append(np.zeros((*rows.shape, rows.shape[1])) if load.uu is None else factor * np.asarray(load.uu))
         given = np.asarray(at(self.drive.load, jnp.asarray(when), tissue.ny))
         residual, outside, size = residual - given, outside + given, size + np.abs(given)
         if not self.static:
             push = self.mass @ (2.0 * (y - begin.y) / h - 2.0 * begin.v) / h
             residual, size = residual + push, size + np.abs(push) + 2.0 / h * np.abs(self.mass @ begin.v)
             uu = uu + 2.0 / h**2 * self._masses
-        held = lay.number < 0
-        outside = np.where(held, outside + residual, outside)  # what prescribes a motion balances it
-        if tissue.space.continuous:
-            c = np.bincount(np.asarray(tissue.space.pressure_nodes).ravel(), weights=c.ravel(), minlength=len(p))
-            whole = np.bincount(
-                np.asarray(tissue.space.pressure_nodes).ravel(),
-                weights=np.broadcast_to(np.sum(tissue.space.dx, 1)[:, None], tissue.space.pressure_nodes.shape).ravel(),
-                minlength=len(p),
-            )
-        else:
-            c, whole = c.ravel(), np.sum(np.asarray(tissue.space.dx), axis=1)
-        return Assembled(residual, c, uu, up, pu, pp, added, size, float(np.min(whole)), outside)
+        reaction = np.where(self.layout.number < 0, residual, 0.0)  # what prescribes a motion balances it
+        nodes, dx = np.asarray(tissue.space.pressure_nodes), np.asarray(tissue.space.dx).sum(axis=1)
+        count = lambda values: np.bincount(nodes.ravel(), weights=values.ravel(), minlength=len(p))
+        smallest = float(count(np.broadcast_to(dx[:, None], nodes.shape)).min())
+        return Assembled(residual, count(c), uu, up, pu, pp, added, size, smallest, outside + reaction, reaction)
 
-    @property
-    def _rows(self) -> np.ndarray:
-        nodes, d = np.asarray(self.tissue.space.nodes), self.tissue.space.dim
-        return (nodes[:, :, None] * d + np.arange(d)).reshape(len(nodes), -1)
+    def _full(self, rows: Array, values: Any) -> np.ndarray:
+        """The sum of contributions to displacements, prescribed ones too, (ny,)."""
+        return np.bincount(np.ravel(rows), weights=np.ravel(np.asarray(values)), minlength=self.tissue.ny)
 
     def _loads(self, y: np.ndarray, t: float) -> dict[int, Any]:
         tissue, found = self.tissue, {}
@@ -278,7 +265,7 @@ class Solver:
         number = self.layout.number
         return np.where(number < 0, 0.0, found[np.maximum(number, 0)])
 
-    def _part(self, begin: Held, y: np.ndarray, dy: np.ndarray) -> float | None:
+    def _part(self, y: np.ndarray, dy: np.ndarray) -> float | None:
         """How much of a correction keeps every J positive; None if none does."""
         part = 1.0
         for _ in range(_HALVINGS):
@@ -301,3 +288,4 @@ class Assembled(NamedTuple):
     size: np.ndarray
     volume: float
     outside: np.ndarray
+    reaction: np.ndarray

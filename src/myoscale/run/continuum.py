@@ -95,12 +95,12 @@ def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, c
             if until < at.t or (until == at.t and records):
                 continue
             if until > at.t:
-                now = _changed(solver, make, 0.5 * (at.t + until))
+                now, begun = _changed(solver, make, 0.5 * (at.t + until)), at  # what is kept has not entered yet
                 if now is not solver:
                     solver = run.solver = now
-                    at = implicit.enter(solver, at)
+                    begun = implicit.enter(solver, at)
                 steps = divided(level, rate, np.array([0.0, until - at.t])) if cycles else 1
-                at = _advanced(solver, at, float(until), steps, longest, watch, cycles, drawn)
+                at = _advanced(solver, begun, float(until), steps, longest, watch, cycles, drawn)
             if until not in grid:
                 continue
             records.append(implicit.record(solver, at))

@@ -238,7 +238,8 @@ def _populations(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float
         axes.locator_params(axis="y", nbins=5)
         draw.dress(axes, heading, study.labels["x"], study.labels["density"] if first else "")
         return
-    draw.dress(axes, heading + ", mean ± 1 and 2 std", study.labels["x1"], study.labels["x2"] if first else "")
+    spread = "" if first and several else ", mean ± 1 and 2 std"  # where there is room
+    draw.dress(axes, heading + spread, study.labels["x1"], study.labels["x2"] if first else "")
 
 
 def _attached(axes: Axes, study: Any, styles: dict[str, draw.Style], t: float, letter: str) -> None:

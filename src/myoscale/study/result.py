@@ -14,6 +14,7 @@ from ..books import Energy
 from ..draw.labels import labels
 from ..errors import InputError
 from ..solution import Solution
+from ..tissue.lumped import Probes
 from ..types import Array
 from .mass import Measure
 from .text import WIDTH, study_text
@@ -156,7 +157,8 @@ class Study:
     def labels(self) -> dict[str, str]:
         """What axes are called, in the study's units."""
         tissue = next(iter(self.solutions.values())).scenario.model.tissue
-        return labels(self.units, tissue.are_lengths)
+        seen = {"y": "what bridges see, q"} if isinstance(tissue, Probes) else {}
+        return labels(self.units, tissue.are_lengths) | seen
 
     def __getitem__(self, label: str) -> Row:
         return {row.label: row for row in self.rows}[label]

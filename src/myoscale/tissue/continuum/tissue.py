@@ -22,7 +22,7 @@ from ...fields import parameter
 from ...model.tissue import AbstractTissue
 from ...types import Array, ArrayLike, Float, Scalar, as_float, as_number, is_traced
 from ..kinematics import AbstractKinematics, DeformationGradient, FibreStretch
-from ..shapes import AbstractShape
+from ..shapes import AbstractShape, Grid
 from .conditions import AbstractCondition, Clamp, Motion, Springs, Tie
 from .materials import AbstractMaterial
 
@@ -88,11 +88,13 @@ class ContinuumTissue(AbstractTissue):
         self.element, self.stepper, self.order, self.dt = element, stepper, order, dt
         _check(self)
         grid = shape.cut(ELEMENTS[element].simplices)
+        _check_cells(grid)
         self.space = space(grid.mesh, element)
         _check_conditions(self)
         cells, d = self.space.dx.shape[0], self.space.dim
         inside = np.broadcast_to(self.space.local, self.space.places.shape)
         fibres = np.asarray(grid.fibre(np.arange(cells), inside), float).reshape(-1, d)
+        _check_fibres(fibres, self.space.dx.shape[1])
         self.fibres = np.concatenate([fibres, np.zeros((len(fibres), 3 - d))], axis=1)
 
     @property
@@ -208,6 +210,25 @@ def _check(tissue: ContinuumTissue) -> None:
             )
     if tissue.overlap is not None and not isinstance(tissue.local, FibreStretch):
         raise InputError("ContinuumTissue expected overlap with bridges along fibres. Received one with vectors.")
+
+
+def _check_cells(grid: Grid) -> None:
+    """Raise `InputError` for cells that are turned inside out."""
+    mapping, kind = grid.mesh.mapping(), grid.mesh.elem()
+    found = np.asarray(mapping.detDF(np.asarray(kind.refdom.p, float)))
+    if (inverted := np.flatnonzero((found <= 0).any(axis=1))).size:
+        raise InputError(
+            f"ContinuumTissue expected cells that are not inverted. Received {inverted.size} that are, cell {inverted[0]} first: mend the mesh there, or its order of vertices."
+        )
+
+
+def _check_fibres(fibres: np.ndarray, points: int) -> None:
+    """Raise `InputError` for directions that are none."""
+    length = np.linalg.norm(fibres, axis=1)
+    if (wrong := np.flatnonzero(~(np.abs(length - 1.0) < 1e-6))).size:
+        raise InputError(
+            f"ContinuumTissue expected fibres that are unit vectors. Received one of length {length[wrong[0]]:.3g} in cell {wrong[0] // points}: give every cell a direction."
+        )
 
 
 def _check_conditions(tissue: ContinuumTissue) -> None:
