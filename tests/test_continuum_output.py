@@ -391,7 +391,7 @@ def test_the_slider_moves_vertices_to_where_the_nodes_are(show, runs):
         seen.append(places)
     assert min(np.abs(a - seen[0]).max() for a in seen[1:]) > 0.01, "nothing moved"
     low, high = page.evaluate("[byId('surface').data[0].cmin, byId('surface').data[0].cmax]")
-    assert low <= colours.min() < colours.max() <= high
+    assert low - 1e-5 <= colours.min() < colours.max() <= high + 1e-5  # the page has six digits
     page.locator("#surface-select").select_option("attached")
     top = max(float(fields(run, float(t)).attached.max()) for t in run.ts)
     assert mesh(page)[1].max() > 0.5 * float(fields(run, float(run.ts[-1])).attached.max())
