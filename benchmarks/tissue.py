@@ -1,10 +1,9 @@
-"""One implicit step of finite-element tissue with a population of 64 nodes at each quadrature point, and what its parts cost; felupe beside it.
+"""One implicit step of finite-element tissue with a population of 64 nodes at each quadrature point, and what its parts cost.
 
-    python benchmarks/tissue.py [--cells 26 26 13] [--steps 3] [--peers]      Q1/P0; 26 × 26 × 13 are 8,788 hexahedra
+    python benchmarks/tissue.py [--cells 26 26 13] [--steps 3]      Q1/P0; 26 × 26 × 13 are 8,788 hexahedra
 
 CPU seconds of the process and of one step, without compilation, after a first step that compiles; m = 0 at equilibrium (a symmetric tangent) and m > 0
-in motion (an unsymmetric one). felupe (GPL, an oracle here and nothing else; `pip install felupe`) solves the passive block alone, to the same
-residual: it has no bridges. `--memory` counts 100,000 populations of 100 nodes instead.
+in motion (an unsymmetric one). `--memory` counts 100,000 populations of 100 nodes instead.
 """
 
 import argparse
@@ -74,33 +73,6 @@ def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
     solver.close()
 
 
-def felupe(counts: tuple[int, ...], steps: int) -> None:
-    """The passive block."""
-    import felupe as fem
-    from pypardiso import spsolve
-
-    mesh = fem.Cube(b=(2.0, 2.0, 1.0), n=tuple(n + 1 for n in counts))
-    field = fem.FieldsMixed(fem.RegionHexahedron(mesh), n=3)
-    body = fem.SolidBody(fem.ThreeFieldVariation(fem.NeoHooke(mu=_SHEAR, bulk=_BULK)), field)
-    held = {"left": fem.Boundary(field[0], fx=0.0)}
-    right = fem.Boundary(field[0], fx=2.0)
-    area, nodes = 2.0, len(np.unique(right.points))
-    for k in range(1, steps + 2):
-        began = time.process_time()
-        pull = fem.PointLoad(field, right.points, np.array([0.0, 0.0, _PULL * 0.1 * k * area / nodes]))
-        dof0, dof1 = fem.dof.partition(field, held)
-        ext0 = fem.dof.apply(field, held, dof0)
-        found = fem.newtonrhapson(
-            items=[body, pull], dof0=dof0, dof1=dof1, ext0=ext0, solver=spsolve, verbose=0, tol=1e-10
-        )
-        total = time.process_time() - began
-        if k > 1:
-            print(
-                f"felupe: {total:5.2f} s a step, {found.iterations} iterations, {total / found.iterations:.2f} s each (Pardiso)",
-                flush=True,
-            )
-
-
 def memory() -> None:
     """100,000 populations of 100 nodes that attach and let go, through one exchange."""
     scheme = ms.Huxley1957(spacing=4.0, h=1.0, f1=0.8, g1=0.2, g2=4.0)
@@ -126,7 +98,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, nargs=3, default=(26, 26, 13))
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args()
     with jax.enable_x64(True):
@@ -134,8 +105,6 @@ def main() -> None:
             return memory()
         for mass in (0.0, 0.5):
             ours(tuple(asked.cells), mass, asked.steps)
-    if asked.peers:
-        felupe(tuple(asked.cells), asked.steps)
 
 
 if __name__ == "__main__":
