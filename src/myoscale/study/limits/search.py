@@ -5,6 +5,7 @@ at most four; evenly filling points extrapolated with order one, which theory pr
 error that is small at one size by accident does not count: that of a size is the greatest of it and all larger ones.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Callable
@@ -46,7 +47,7 @@ _HEADS, _SAMPLES = 200, 48  # pilots of cycling bridges
 _ORDER, _SAFETY = 4.0, 1.15
 
 
-class Search:
+class AbstractSearch(abc.ABC):
     """Candidates one after the other, in an order in which cheap ones come first."""
 
     def __init__(self, pilots: Pilots, within: float, chance: float, progress: Progress | None):
@@ -86,17 +87,17 @@ class Search:
         self.report("suggest", 1.0)
         return found
 
+    @abc.abstractmethod
     def limit(self) -> AbstractLevel:
         """Set the observable's value in the limit, and how sure it is; returns the level that told it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def finer(self) -> float:
         """The value in the limit once more, by a finer reference."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def excuse(self, name: str) -> str:
         """Why a level cannot be chosen here; empty if it can."""
-        raise NotImplementedError
 
     def unsure(self, level: AbstractLevel) -> InputError:
         return InputError(
@@ -183,7 +184,7 @@ class Search:
         return np.nan_to_num(np.abs(values - truth), nan=math.inf)
 
 
-class Attached(Search):
+class Attached(AbstractSearch):
     """Bridges that stay attached, drawn from a law."""
 
     def limit(self) -> AbstractLevel:
@@ -291,7 +292,7 @@ class Attached(Search):
         return n * float(np.nanmean((values - self.value) ** 2)), f"{_SAMPLES} samples of {n}"
 
 
-class Cycling(Search):
+class Cycling(AbstractSearch):
     """Bridges that attach and detach: every size is a program of its own."""
 
     def limit(self) -> AbstractLevel:
