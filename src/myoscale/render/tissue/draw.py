@@ -113,5 +113,6 @@ def colour_bar(fig: Figure, place: Any, name: str, label: str, ends: tuple[float
     """The one colour bar, beneath, in axes of its own: a place in the figure, or axes."""
     bar = fig.colorbar(ScalarMappable(Normalize(*ends), colours(name)), cax=place, orientation="horizontal")
     bar.set_label(label, fontsize=11.5)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    edge: Any = bar.outline
+    edge.set_visible(False)
     bar.ax.tick_params(labelsize=10.5, color=draw.GREY)
