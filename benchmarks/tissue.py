@@ -54,7 +54,7 @@ def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
     population, z = ms.Characteristics(64).begin(model, start, q, jax.random.key(0), 0)
     solver = implicit.Solver(model, drive, population, static)
     spent: dict[str, float] = {}
-    for module, name in ((points, "equilibrium"), (points, "motion"), (cells, "blocks"), (solver.linear, "solve")):
+    for module, name in ((points, "equilibrium"), (points, "motion"), (cells, "blocks"), (solver.linear, "factor"), (solver.linear, "solve")):
         timed(module, name, spent)
     quiet = lambda t, h, found: None
     at = implicit.begin(solver, z, y, np.zeros(tissue.ny), 0.1)

@@ -56,11 +56,11 @@ class Bench(NamedTuple):
     def tissue(self):
         return self.solver.tissue
 
-    def assembled(self, y, p, h, t=0.0):
+    def assembled(self, y, p, h, t=0.0, tangent=False):
         """What one iteration of Newton's method at y and p is made of."""
         solver, held = self.solver, self.held
         F0, p0 = cells.gradients(self.tissue, held.y), cells.pressures(self.tissue, held.p)
-        return solver._assembled(self.z, self.mass, held, F0, p0, np.asarray(y), np.asarray(p), h, t)
+        return solver._assembled(self.z, self.mass, held, F0, p0, np.asarray(y), np.asarray(p), h, t, tangent)
 
     def tangent(self, made):
         """Its matrix in all displacements and pressures, held ones too, unsymmetric storage."""
@@ -70,7 +70,7 @@ class Bench(NamedTuple):
         blocks = [(rows, rows), (rows, pressures), (pressures, rows), (pressures, pressures)]
         blocks += [(dofs, dofs) for dofs in self.solver.layout.dofs.values()]
         pattern = Pattern(ny + tissue.space.pressure_count, blocks)
-        return pattern.matrix([made.uu, made.up, made.pu, made.pp, *made.added])
+        return pattern.matrix(made.blocks)
 
 
 def bench(tissue, bridge, level, x, y, v=0.0, drive=None, u=None, p=None) -> Bench:

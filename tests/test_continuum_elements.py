@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 import myoscale as ms
 from myoscale.fem.pattern import vector
-from myoscale.implicit import points
+from myoscale.implicit import newton, points
 from myoscale.tissue import (
     Clamp,
     ContinuumTissue,
@@ -158,7 +158,7 @@ def test_the_tangent_is_the_derivative_of_the_residual(kind, mass, which):
     drive = ms.QuasiStatic() if kind == "equilibrium" else ms.Free()
     at = bench(tissue, bridge, ms.Reduced(5), x, somewhere(tissue, 0.3, 1), somewhere(tissue, 0.5, 2), drive)
     y, p = at.held.y + somewhere(tissue, 0.1, 3), at.held.p + 0.5
-    K = at.tangent(at.assembled(y, p, H))
+    K = at.tangent(at.assembled(y, p, H, tangent=True))
     ny, random, step = tissue.ny, np.random.default_rng(7), 1e-5
     for part in (slice(0, ny), slice(ny, None)):
         way = np.zeros(ny + len(p))
@@ -169,7 +169,31 @@ def test_the_tangent_is_the_derivative_of_the_residual(kind, mass, which):
             assert np.max(np.abs(observed)) > 1e-4
             assert np.max(np.abs(claimed - observed)) < 1e-6 * np.max(np.abs(observed))
     limp = bench(tissue, bridges(local, dim, mass, stiffness=1e-9)[0], ms.Reduced(5), x, at.held.y, at.held.v, drive)
-    assert abs(K - limp.tangent(limp.assembled(y, p, H))).max() > 1e-2 * abs(K).max()  # bridges are stiff
+    assert abs(K - limp.tangent(limp.assembled(y, p, H, tangent=True))).max() > 1e-2 * abs(K).max()  # bridges are stiff
+
+
+@pytest.mark.parametrize("which", (0, 4), ids=[NAMES[k] for k in (0, 4)])
+def test_a_correction_by_the_factors_of_the_one_before_ends_at_the_same_place(which, monkeypatch):
+    element, dim, local = TISSUES[which]
+    bridge, x = bridges(local, dim, 0.7)
+    tissue = ContinuumTissue(
+        Irregular((1.0, 1.2, 0.8)[:dim], (3, 2, 2)[:dim], (1.0, *np.zeros(dim - 1))),
+        MooneyRivlin(1.0, 0.3),
+        bulk=20.0,
+        density=1.5,
+        local=local,
+        element=element,
+        conditions=[Clamp("x0"), Pressure("x1", -0.5)],
+    )
+    ends = []
+    for sure in (1e4, 0.0):
+        monkeypatch.setattr(newton, "_SURE", sure)
+        at = bench(tissue, bridge, ms.Reduced(5), x, 0.0, 0.0, ms.Free())
+        found = at.solver.step(at.z, at.mass, at.held, 0.0, H, at.held.y)
+        ends.append(found.held.y)
+        assert found.converged and (at.solver.solves < found.iterations) == (sure > 0)
+    assert np.max(np.abs(ends[0])) > 0.01
+    np.testing.assert_allclose(*ends, rtol=0, atol=1e-12)
 
 
 MU, KAPPA, STIFF, GAIN, HEADS, AT = 1.0, 10.0, 0.8, 1.3, 2.0, 0.4

@@ -1,8 +1,8 @@
 """Direct solution of sparse systems of one pattern: Intel's Pardiso where `pypardiso` is installed, SciPy's SuperLU elsewhere.
 
 Pardiso takes only the upper triangle of a symmetric matrix, in little more than half the time, and orders the unknowns once for all matrices of its
-pattern. Unsymmetric ones it scales and permutes by their values, so they are ordered anew each time: what a run computes must not depend on where
-it was interrupted. SuperLU knows no symmetric matrices: it gets both triangles.
+pattern. Other unsymmetric ones than those near to definite it scales and permutes by their values, so they are ordered anew each time: what a run
+computes must not depend on where it was interrupted. SuperLU knows no symmetric matrices: it gets both triangles.
 """
 
 import functools
@@ -18,6 +18,7 @@ from ..types import Array, Float
 from .pattern import Pattern
 
 _UNSYMMETRIC, _INDEFINITE = 11, -2  # Pardiso's names of real matrices
+_PLAIN = {1: 1, 2: 2, 10: 13, 11: 0, 13: 0}  # its settings: not the defaults; nested dissection; pivots ≥ 1e-13; no scaling, no matching
 
 
 @functools.cache
@@ -37,28 +38,47 @@ def symmetric_mode() -> bool:
 
 
 class Linear:
-    """A solver for all matrices of a pattern; `name` says which library it is."""
+    """A solver for all matrices of a pattern; `name` says which library it is.
 
-    def __init__(self, pattern: Pattern):
-        self.pattern, kind = pattern, _pardiso()
-        self.name = "SuperLU" if kind is None else "Pardiso"
-        self._pardiso = None if kind is None else kind(_INDEFINITE if pattern.upper else _UNSYMMETRIC)
-        self._ordered = False
+    **Arguments:** `definite`: near to a positive definite matrix, so that no scaling or permutation by values is needed.
+    """
 
-    def solve(self, matrix: sp.csr_matrix, right: Float[Array, " n"]) -> Float[np.ndarray, " n"]:
-        """x of matrix · x = right; not finite where the matrix is singular."""
-        right = np.ascontiguousarray(right, float)
+    def __init__(self, pattern: Pattern, definite: bool = False):
+        self.pattern, found = pattern, _pardiso()
+        self.name = "SuperLU" if found is None else "Pardiso"
+        self._pardiso = found and found(_INDEFINITE if pattern.upper else _UNSYMMETRIC)
+        self._ordered, self._once = False, pattern.upper or definite
+        self._factors: Any = None
+        if self._pardiso is not None and definite and not pattern.upper:
+            for place, value in _PLAIN.items():
+                self._pardiso.set_iparm(place, value)
+
+    def factor(self, matrix: sp.csr_matrix) -> None:
+        """Make this the matrix of `solve`."""
         if self._pardiso is None:
             try:
-                return spl.splu(matrix.tocsc()).solve(right)
+                self._factors = spl.splu(matrix.tocsc())
             except RuntimeError:  # exactly singular
-                return np.full_like(right, np.nan)
-        self._pardiso.set_phase(23 if self._ordered else 13)
-        self._ordered = self.pattern.upper
-        return self._pardiso._call_pardiso(matrix, right)
+                self._factors = None
+            return
+        self._factors = matrix
+        self._pardiso.set_phase(22 if self._ordered else 12)
+        self._ordered = self._once
+        self._pardiso._call_pardiso(matrix, np.zeros(matrix.shape[0]))
+
+    def solve(self, right: Float[Array, " n"]) -> Float[np.ndarray, " n"]:
+        """x of matrix · x = right; not finite, or vast (Pardiso moves pivots of zero), where the matrix is singular."""
+        right = np.ascontiguousarray(right, float)
+        if self._factors is None:
+            return np.full_like(right, np.nan)
+        if self._pardiso is None:
+            return self._factors.solve(right)
+        self._pardiso.set_phase(33)
+        return self._pardiso._call_pardiso(self._factors, right)
 
     def close(self) -> None:
-        """Give back Pardiso's memory."""
+        """Give back what the factors hold."""
+        self._factors = None
         if self._pardiso is not None:
             self._pardiso.free_memory(everything=True)
             self._pardiso = None

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from ..fem import Facets
 from ..numerics import discrete_gradient
+from ..numerics.blocks import in_chunks
 from ..tissue import ContinuumTissue, FibreStretch, determinant, solid
 from ..types import Array, Float
 from .points import CHUNK, Pulls
@@ -22,11 +23,16 @@ from .points import CHUNK, Pulls
 SLIGHT = 1e-4  # strain whose stress counts as one, where the size of a residual is judged
 
 
-class Blocks(NamedTuple):
-    """Residuals and derivatives of all cells; displacements of a cell's nodes one after the other, D = A·d."""
+class Balance(NamedTuple):
+    """Residuals of all cells; displacements of a cell's nodes one after the other, D = A·d."""
 
     r: Float[Array, "E D"]
     c: Float[Array, "E B"]
+
+
+class Tangent(NamedTuple):
+    """Their derivatives."""
+
     uu: Float[Array, "E D D"]
     up: Float[Array, "E D B"]
     pu: Float[Array, "E B D"]
@@ -107,43 +113,49 @@ def stress(
 
 
 @eqx.filter_jit
-def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str) -> Blocks:
-    """All cells."""
+def blocks(
+    tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str, tangent: bool
+) -> tuple[Balance, Tangent | None]:
+    """All cells; derivatives, which cost four times as much, where they are asked for."""
     space = tissue.space
     cells, points, nodes, d = space.slopes.shape
     shape = lambda a: jnp.asarray(a).reshape(cells, points, *a.shape[1:])
 
-    def point(F0, F1, p0, p1, q1, fibre, heads, f, slope):
-        force = lambda q: f + slope @ (q - jax.lax.stop_gradient(q1))
-        both = lambda F1, p1: stress(tissue, F0, F1, p0, p1, fibre, heads, force, kind)
-        (P, c), push = jax.linearize(both, F1, p1)
+    def stressed(F0, F1, p0, p1, q1, fibre, heads, pulls):
+        start = jax.lax.stop_gradient(q1)
+        force = lambda q: pulls.force if pulls.slope is None else pulls.force + pulls.slope @ (q - start)
+        return lambda F1, p1: stress(tissue, F0, F1, p0, p1, fibre, heads, force, kind)
+
+    def linearized(F0, F1, p0, p1, *rest):
+        (P, c), push = jax.linearize(stressed(F0, F1, p0, p1, *rest), F1, p1)
         basis = jnp.eye(d * d).reshape(d * d, d, d)
         A, to_volume = jax.vmap(lambda e: push(e, jnp.zeros(())))(basis)
         G, to_rest = push(jnp.zeros((d, d)), jnp.ones(()))
         return P, c, A.reshape(d, d, d, d), to_volume.reshape(d, d), G, to_rest
 
     def cell(part):
-        way, fibres, heads, f, slope, grads, dx = part
-        P, c, A, volume, G, rest = jax.vmap(point)(*way, fibres, heads, f, slope)
+        way, fibres, heads, pulls, grads, dx = part
         N = jnp.asarray(space.pressures)
         D = nodes * d
         weighted = dx[:, None, None] * grads  # (Q, A, d)
-        r = jnp.einsum("qaj,qij->ai", weighted, P).ravel()
+        balance = lambda P, c: Balance(jnp.einsum("qaj,qij->ai", weighted, P).ravel(), N.T @ (dx * c))
+        if not tangent:
+            return balance(*jax.vmap(lambda *given: stressed(*given)(given[1], given[3]))(*way, fibres, heads, pulls)), None
+        P, c, A, volume, G, rest = jax.vmap(linearized)(*way, fibres, heads, pulls)
         felt = (
             jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]
         )  # where stresses cancel, of parts
-        size = jnp.einsum("qaj,qij->ai", jnp.abs(weighted), felt).ravel()
         # A is ∂P_ij/∂F_kl with (kl) first
         uu = jnp.einsum("qaj,qklij,qbl->aibk", weighted, A, grads, optimize="optimal").reshape(D, D)
         up = jnp.einsum("qaj,qij,qb->aib", weighted, G, N, optimize="optimal").reshape(D, -1)
         pu = jnp.einsum("qb,qkl,qal->bak", dx[:, None] * N, volume, grads, optimize="optimal").reshape(-1, D)
         pp = jnp.einsum("qa,q,qb->ab", dx[:, None] * N, rest, N)
-        return r, N.T @ (dx * c), uu, up, pu, pp, size
+        size = jnp.einsum("qaj,qij->ai", jnp.abs(weighted), felt).ravel()
+        return balance(P, c), Tangent(uu, up, pu, pp, size)
 
-    parts = (Way(*map(shape, way)), shape(tissue.fibres), shape(tissue.density_of_heads), *map(shape, pulls))
+    parts = (Way(*map(shape, way)), shape(tissue.fibres), shape(tissue.density_of_heads), jax.tree.map(shape, pulls))
     parts = (*parts, jnp.asarray(space.slopes), jnp.asarray(space.dx))
-    batch = max(1, CHUNK // points)
-    return Blocks(*(jax.lax.map(cell, parts, batch_size=batch) if cells > batch else jax.vmap(cell)(parts)))
+    return in_chunks(cell, parts, max(1, CHUNK // points))
 
 
 class Loads(NamedTuple):

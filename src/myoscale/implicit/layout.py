@@ -39,7 +39,8 @@ class Layout:
         if self.size > self.displacements:
             blocks += [(self.cells, self.pressures), (self.pressures, self.cells), (self.pressures, self.pressures)]
         blocks += [(rows, rows) for rows in self.facets.values()]
-        return Linear(Pattern(self.size, blocks, upper=symmetric and symmetric_mode()))
+        pattern = Pattern(self.size, blocks, upper=symmetric and symmetric_mode())
+        return Linear(pattern, definite=self.size == self.displacements)
 
 
 def layout(tissue: ContinuumTissue, conditions: Mapping[int, AbstractCondition]) -> Layout:

@@ -23,6 +23,7 @@ _ITERATIONS = 20
 _STALLED = 10  # residual above the best one by this factor: the step is too long
 _HALVINGS = 6  # of an iteration that would turn a cell inside out
 SMALL = 1e-12  # residual beside the sum of the sizes of its parts; rounding leaves about 1e-14
+_SURE = 0.1  # of that, what a correction by the factors of the iteration before may be expected to leave
 
 
 class Held(NamedTuple):
@@ -61,6 +62,7 @@ class Solver:
     mass: Any = dataclasses.field(init=False)  # M₀, sparse
     instant: Linear | None = None  # for accelerations, where they are asked for
     solves: int = 0
+    _eliminated: tuple[np.ndarray, ...] | None = None  # what gives the pressures of cells, where a tangent does not hold them
 
     def __post_init__(self):
         tissue = self.tissue
@@ -75,6 +77,8 @@ class Solver:
         size = nodes.shape[1] * d
         cells_of = np.asarray(tissue.space.nodes)
         self._rows = (cells_of[:, :, None] * d + np.arange(d)).reshape(len(cells_of), -1)
+        within = np.broadcast_to(np.asarray(tissue.space.dx).sum(axis=1)[:, None], tissue.space.pressure_nodes.shape)
+        self._volume = float(self._count(within).min())
         self._masses = np.einsum("eab,ij->eaibj", block, np.eye(d)).reshape(-1, size, size)
 
     @property
@@ -113,19 +117,18 @@ class Solver:
         y, p = self.prescribed(t + h, guess), np.array(begin.p)
         when = t + h if self.static else t + h / 2
         F0, p0 = cells.gradients(tissue, begin.y), cells.pressures(tissue, begin.p)
-        seen, best, why = [], np.inf, ""
+        seen, best, why, scale = [], np.inf, "", 1e-300
+        system = lambda tangent: self._assembled(z, mass, begin, F0, p0, y, p, h, when, tangent)
         for k in range(_ITERATIONS):
-            made = self._assembled(z, mass, begin, F0, p0, y, p, h, when)
-            if withheld is not None:
-                made = made._replace(r=made.r - withheld)
-            if not (np.isfinite(made.r).all() and np.isfinite(made.c).all()):
+            made = system(k == 0)
+            r = made.r if withheld is None else made.r - withheld
+            if not (np.isfinite(r).all() and np.isfinite(made.c).all()):
                 why = "forces are not numbers"
                 break
-            free = self._gather(made.r)
-            scale = max(float(np.max(made.size, initial=0.0)), 1e-300)
+            scale = max(scale, float(np.max(made.size, initial=0.0)))
             off = max(
-                float(np.max(np.abs(free), initial=0.0)) / scale,
-                float(np.max(np.abs(made.c), initial=0.0)) / made.volume,
+                float(np.max(np.abs(self._gather(r)), initial=0.0)) / scale,
+                float(np.max(np.abs(made.c), initial=0.0)) / self._volume,
             )
             seen.append(off)
             if off <= SMALL or (k and off < 1e-9 and off > 0.3 * best):  # rounding ends it
@@ -134,7 +137,9 @@ class Solver:
                 why = "Newton's method does not converge"
                 break
             best = min(best, off)
-            dy, dp = self._correction(made, free)
+            if k == 0 or off * off > _SURE * SMALL * seen[-2]:  # else the factors there are do: they leave off²/seen[-2]
+                self._factor(made.blocks or system(True).blocks)
+            dy, dp = self._correction(r, made.c)
             if not (np.isfinite(dy).all() and np.isfinite(dp).all()):
                 why = "the tangent is singular"
                 break
@@ -151,7 +156,7 @@ class Solver:
     def unbalanced(self, z: PyTree, mass: Array, begin: Held, t: float) -> np.ndarray:
         """What would hold the tissue where it is, at equilibrium at t, (ny,)."""
         F, p = cells.gradients(self.tissue, begin.y), cells.pressures(self.tissue, begin.p)
-        return self._assembled(z, mass, begin, F, p, begin.y, begin.p, 0.0, t).r
+        return self._assembled(z, mass, begin, F, p, begin.y, begin.p, 0.0, t, False).r
 
     def acceleration(self, mass: Array, held: Held, pull: Array, t: float) -> np.ndarray:
         """ÿ at t, (ny,), where the bridges have this inertia and pull so hard without it."""
@@ -159,9 +164,8 @@ class Solver:
         y, v, p = held.y, held.v, held.p
         F, pressure = cells.gradients(tissue, y), cells.pressures(tissue, p)
         bent = jnp.einsum("pij,pj->pi", mass, cells.bias(tissue, y, v))
-        pulls = points.Pulls(pull - bent, jnp.zeros_like(mass))
-        found = cells.blocks(tissue, cells.Way(F, F, pressure, pressure, held.q), pulls, "equilibrium")
-        residual = self._full(self._rows, found.r)
+        way, pulls = cells.Way(F, F, pressure, pressure, held.q), points.Pulls(pull - bent, None)
+        residual = self._full(self._rows, cells.blocks(tissue, way, pulls, "equilibrium", False)[0].r)
         for rows, load in self._loads(y, t).values():
             residual += self._full(rows, load.r)
         residual -= np.asarray(at(self.drive.load, jnp.asarray(t), tissue.ny))
@@ -173,8 +177,9 @@ class Solver:
         brought = np.einsum("edf,ef->ed", blocks, given[self._rows])
         right = -self._gather(residual) - vector(lay.displacements, lay.cells, brought)
         if self.instant is None:
-            self.instant = Linear(Pattern(lay.displacements, [(lay.cells, lay.cells)]))
-        return self._spread(self.instant.solve(self.instant.pattern.matrix([blocks]), right)) + given
+            self.instant = Linear(Pattern(lay.displacements, [(lay.cells, lay.cells)]), definite=True)
+        self.instant.factor(self.instant.pattern.matrix([blocks]))
+        return self._spread(self.instant.solve(right)) + given
 
     def close(self) -> None:
         """Give back what solvers hold."""
@@ -188,20 +193,19 @@ class Solver:
             return Held(y, (y - begin.y) / h if h > 0 else np.zeros_like(y), p, q, jnp.zeros_like(q))
         return Held(y, 2.0 * (y - begin.y) / h - begin.v, p, q, 2.0 * (q - begin.q) / h - begin.u)
 
-    def _assembled(self, z, mass, begin: Held, F0, p0, y, p, h, when) -> "Assembled":
+    def _assembled(self, z, mass, begin: Held, F0, p0, y, p, h, when, tangent: bool) -> "Assembled":
         tissue = self.tissue
         F1, p1, q1 = cells.gradients(tissue, y), cells.pressures(tissue, p), cells.kinematics(tissue, y)
         if self.static:
-            pulls = points.equilibrium(self.model, self.population, z, begin.q, q1)
+            pulls = points.equilibrium(self.model, self.population, z, begin.q, q1, tangent)
         else:
             conserving = tissue.stepper == "energy-momentum"
             pulls = points.motion(
-                self.model, self.population, z, mass, begin.q, begin.u, q1, jnp.asarray(h), conserving
+                self.model, self.population, z, mass, begin.q, begin.u, q1, jnp.asarray(h), conserving, tangent
             )
-        found = cells.blocks(tissue, cells.Way(F0, F1, p0, p1, q1), pulls, self.kind)
-        r, c, uu, up, pu, pp = map(np.asarray, found[:6])
-        residual, size = self._full(self._rows, r), self._full(self._rows, found.size)
-        outside = np.zeros(tissue.ny)
+        balance, slopes = cells.blocks(tissue, cells.Way(F0, F1, p0, p1, q1), pulls, self.kind, tangent)
+        residual, outside = self._full(self._rows, balance.r), np.zeros(tissue.ny)
+        size = np.abs(residual) if slopes is None else self._full(self._rows, slopes.size)
         factor = 1.0 if self.static else 0.5  # of what is taken half way
         added = []
         for k, (rows, load) in self._loads(y if self.static else 0.5 * (begin.y + y), when).items():
@@ -215,12 +219,17 @@ class Solver:
         if not self.static:
             push = self.mass @ (2.0 * (y - begin.y) / h - 2.0 * begin.v) / h
             residual, size = residual + push, size + np.abs(push) + 2.0 / h * np.abs(self.mass @ begin.v)
-            uu = uu + 2.0 / h**2 * self._masses
         reaction = np.where(self.layout.number < 0, residual, 0.0)  # what prescribes a motion balances it
-        nodes, dx = np.asarray(tissue.space.pressure_nodes), np.asarray(tissue.space.dx).sum(axis=1)
-        count = lambda values: np.bincount(nodes.ravel(), weights=values.ravel(), minlength=len(p))
-        smallest = float(count(np.broadcast_to(dx[:, None], nodes.shape)).min())
-        return Assembled(residual, count(c), uu, up, pu, pp, added, size, smallest, outside + reaction, reaction)
+        blocks = None
+        if slopes is not None:
+            uu, up, pu, pp = map(np.asarray, slopes[:4])
+            blocks = [uu if self.static else uu + 2.0 / h**2 * self._masses, up, pu, pp, *added]
+        return Assembled(residual, self._count(balance.c), size, outside + reaction, reaction, blocks)
+
+    def _count(self, values: Any) -> np.ndarray:
+        """The sum of contributions to pressures, (pressures,)."""
+        nodes = np.ravel(self.tissue.space.pressure_nodes)
+        return np.bincount(nodes, weights=np.ravel(np.asarray(values)))
 
     def _full(self, rows: Array, values: Any) -> np.ndarray:
         """The sum of contributions to displacements, prescribed ones too, (ny,)."""
@@ -244,22 +253,25 @@ class Solver:
     def _gather(self, full: np.ndarray) -> np.ndarray:
         return vector(self.layout.displacements, self.layout.number, full)
 
-    def _correction(self, made: "Assembled", free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _factor(self, blocks: list[np.ndarray]) -> None:
+        """Make these the tangent of `_correction`; pressures of single cells are eliminated in it."""
+        self.solves += 1
+        uu, up, pu, pp, *added = blocks
+        if self.layout.size == self.layout.displacements:
+            self._eliminated = up[:, :, 0], pu[:, 0], 1.0 / pp[:, 0, 0]
+            blocks = [uu - self._eliminated[2][:, None, None] * up * pu, *added]
+        self.linear.factor(self.linear.pattern.matrix(blocks))
+
+    def _correction(self, r: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Newton's, of y and p."""
-        lay, self.solves = self.layout, self.solves + 1
-        if lay.size > lay.displacements:
-            blocks = [made.uu, made.up, made.pu, made.pp, *made.added]
-            right = -np.concatenate([free, made.c])
-            found = self.linear.solve(self.linear.pattern.matrix(blocks), right)
-            dp = found[lay.displacements :]
-            return self._spread(found), dp
-        inverse = 1.0 / made.pp[:, 0, 0]
-        condensed = made.uu - inverse[:, None, None] * made.up * made.pu
-        right = -free + vector(lay.displacements, lay.cells, made.up[:, :, 0] * (inverse * made.c)[:, None])
-        found = self.linear.solve(self.linear.pattern.matrix([condensed, *made.added]), right)
+        lay, free = self.layout, self._gather(r)
+        if self._eliminated is None:
+            found = self.linear.solve(-np.concatenate([free, c]))
+            return self._spread(found), found[lay.displacements :]
+        up, pu, inverse = self._eliminated
+        found = self.linear.solve(vector(lay.displacements, lay.cells, up * (inverse * c)[:, None]) - free)
         dy = self._spread(found)
-        dp = -inverse * (made.c + np.einsum("ed,ed->e", made.pu[:, 0], dy[self._rows]))
-        return dy, dp
+        return dy, -inverse * (c + np.einsum("ed,ed->e", pu, dy[self._rows]))
 
     def _spread(self, found: np.ndarray) -> np.ndarray:
         number = self.layout.number
@@ -276,16 +288,11 @@ class Solver:
 
 
 class Assembled(NamedTuple):
-    """The system of one iteration: residuals in all displacements, blocks of cells and of loaded facets."""
+    """The system of one iteration: residuals in all displacements and pressures; blocks of cells and of loaded facets, where they are asked for."""
 
     r: np.ndarray
     c: np.ndarray
-    uu: np.ndarray
-    up: np.ndarray
-    pu: np.ndarray
-    pp: np.ndarray
-    added: list[np.ndarray]
     size: np.ndarray
-    volume: float
     outside: np.ndarray
     reaction: np.ndarray
+    blocks: list[np.ndarray] | None

@@ -20,19 +20,20 @@ import numpy as np
 from .. import macro, mechanics
 from ..model import Model, Stacked
 from ..numerics import discrete_gradient
+from ..numerics.blocks import in_chunks
 from ..population import AbstractPopulation, Ensemble
 from ..types import Array, Float, PyTree
 
 _PARTS = 2  # Runge–Kutta steps along a segment
 _CLASSICAL = ((0.0, 1 / 6), (0.5, 1 / 3), (0.5, 1 / 3), (1.0, 1 / 6))
-CHUNK = 4096  # points at a time
+CHUNK = 1024  # points at a time
 
 
 class Pulls(NamedTuple):
-    """Force of the bridges at each point, per head, and its derivative with respect to where the step ends."""
+    """Force of the bridges at each point, per head, and its derivative with respect to where the step ends, if that is asked for."""
 
     force: Float[Array, "P nq"]
-    slope: Float[Array, "P nq nq"]
+    slope: Float[Array, "P nq nq"] | None
 
 
 def carried(population: Any, bridge, z: PyTree, q0: Array, q1: Array) -> PyTree:
@@ -61,7 +62,7 @@ def over(model: Model, function, *arguments: PyTree) -> PyTree:
     bridge = model.bridge
     stacked = bridge.each if isinstance(bridge, Stacked) else None
     one = lambda part: function(bridge if stacked is None else part[0], *part[1])
-    return jax.lax.map(one, (stacked, arguments), batch_size=CHUNK)
+    return in_chunks(one, (stacked, arguments), CHUNK)
 
 
 def elastic(population: AbstractPopulation, bridge, z: PyTree, q: Array) -> Array:
@@ -77,12 +78,14 @@ def elastic(population: AbstractPopulation, bridge, z: PyTree, q: Array) -> Arra
 
 
 @eqx.filter_jit
-def equilibrium(model: Model, population: AbstractPopulation, z: PyTree, q0: Array, q1: Array) -> Pulls:
+def equilibrium(
+    model: Model, population: AbstractPopulation, z: PyTree, q0: Array, q1: Array, sloped: bool = False
+) -> Pulls:
     """Forces at the end of the step, without inertia."""
 
     def point(bridge, z, q0, q1):
         force = lambda q: elastic(population, bridge, carried(population, bridge, z, q0, q), q)
-        return Pulls(*_with_slope(force, q1))
+        return _pulls(force, q1, sloped)
 
     return over(model, point, z, q0, q1)
 
@@ -98,6 +101,7 @@ def motion(
     q1: Array,
     h: Array,
     conserving: bool,
+    sloped: bool,
 ) -> Pulls:
     """Forces over a step of motion; without `conserving` those half way."""
 
@@ -111,15 +115,16 @@ def motion(
                 pull = -discrete_gradient.middle(-pull, stored(z, q0), after, q1 - q0)
             return pull - mass @ (2.0 * (q1 - q0) / h - 2.0 * u0) / h
 
-        return Pulls(*_with_slope(force, q1))
+        return _pulls(force, q1, sloped)
 
     return over(model, point, z, mass, q0, u0, q1)
 
 
-def _with_slope(force, q: Array) -> tuple[Array, Array]:
+def _pulls(force, q: Array, sloped: bool) -> Pulls:
     """A force and its Jacobian, by forward differentiation: loops on the way may be of any length."""
-    value, push = jax.linearize(force, q)
-    return value, jax.vmap(push, out_axes=1)(jnp.eye(q.size))
+    if not sloped:
+        return Pulls(force(q), None)
+    return Pulls(*jax.vmap(lambda e: jax.jvp(force, (q,), (e,)), out_axes=(None, 1))(jnp.eye(q.size)))
 
 
 @eqx.filter_jit

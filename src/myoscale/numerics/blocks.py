@@ -38,3 +38,26 @@ def block_map(function: Callable[..., Array], arrays: PyTree, block: int = BLOCK
     if count <= block:
         return jax.vmap(function)(arrays)
     return jax.lax.map(function, arrays, batch_size=block)
+
+
+def in_chunks(function: Callable[..., PyTree], arrays: PyTree, size: int) -> PyTree:
+    """`vmap(function)` over the leading axis, at most `size` at a time; any function that is not differentiated in reverse.
+
+    The last chunk overlaps the one before where they do not come out even: one program does for all, nothing is padded or copied.
+    """
+    count = jax.tree.leaves(arrays)[0].shape[0]
+    if count <= size:
+        return jax.vmap(function)(arrays)
+    chunks = -(-count // size)
+    size = -(-count // chunks)
+    part = lambda first: jax.vmap(function)(
+        jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, size), arrays)
+    )
+
+    def step(k, found):
+        first = jnp.minimum(k * size, count - size)
+        place = lambda a, b: jax.lax.dynamic_update_slice_in_dim(a, b, first, 0)
+        return jax.tree.map(place, found, part(first))
+
+    nothing = jax.tree.map(lambda a: jnp.zeros((count, *a.shape[1:]), a.dtype), jax.eval_shape(part, 0))
+    return jax.lax.fori_loop(0, chunks, step, nothing)

@@ -14,11 +14,12 @@ import abc
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .. import mechanics
 from ..model.bridge import AbstractBridge
 from ..numerics import pairs
-from ..numerics.blocks import block_sum
+from ..numerics.blocks import block_total
 from ..types import Array, Float, PyTree, Scalar
 
 
@@ -29,8 +30,9 @@ class Measure(eqx.Module):
     w: Float[Array, " K"]
 
     def expect(self, function) -> Array:
-        """∫ function dμ."""
-        return block_sum(lambda point: point[1] * function(point[0]), (self.x, self.w))
+        """∫ function dμ; the sum is a product with ones, which many points at once take a tenth of the time for (`numerics.sums`)."""
+        weighted = lambda part: jax.vmap(lambda x, w: w * function(x))(*part)
+        return block_total(lambda part: jnp.tensordot(np.ones(part[1].size), weighted(part), 1), (self.x, self.w))
 
     @property
     def mean(self) -> Float[Array, " nx"]:
