@@ -64,7 +64,7 @@ class Linear:
         self._factors = matrix
         self._pardiso.set_phase(22 if self._ordered else 12)
         self._ordered = self._once
-        self._pardiso._call_pardiso(matrix, np.zeros(matrix.shape[0]))
+        self._pardiso._call_pardiso(matrix, np.zeros(self.pattern.size))
 
     def solve(self, right: Float[Array, " n"]) -> Float[np.ndarray, " n"]:
         """x of matrix · x = right; not finite, or vast (Pardiso moves pivots of zero), where the matrix is singular."""

@@ -138,7 +138,7 @@ class Solver:
                 break
             best = min(best, off)
             if k == 0 or off * off > _SURE * SMALL * seen[-2]:  # else the factors there are do: they leave off²/seen[-2]
-                self._factor(made.blocks or system(True).blocks)
+                self._factor(made if made.blocks else system(True))
             dy, dp = self._correction(r, made.c)
             if not (np.isfinite(dy).all() and np.isfinite(dp).all()):
                 why = "the tangent is singular"
@@ -253,9 +253,11 @@ class Solver:
     def _gather(self, full: np.ndarray) -> np.ndarray:
         return vector(self.layout.displacements, self.layout.number, full)
 
-    def _factor(self, blocks: list[np.ndarray]) -> None:
-        """Make these the tangent of `_correction`; pressures of single cells are eliminated in it."""
+    def _factor(self, made: "Assembled") -> None:
+        """Make its tangent that of `_correction`; pressures of single cells are eliminated in it."""
         self.solves += 1
+        assert made.blocks is not None
+        blocks = made.blocks
         uu, up, pu, pp, *added = blocks
         if self.layout.size == self.layout.displacements:
             self._eliminated = up[:, :, 0], pu[:, 0], 1.0 / pp[:, 0, 0]
