@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import myoscale as ms
-from myoscale import zoo
+from myoscale import implicit, zoo
 from myoscale.errors import InputError, InterruptedRun
 from myoscale.fields import parameter
 from myoscale.model import AbstractTissue
@@ -105,6 +105,28 @@ def test_cycling_heads_in_one_element(level, drive, mass):
     order = np.log2(errors[0] / errors[1])
     print(f"errors {errors}, order {order:.2f}, expected 2")
     assert np.abs(truth.y).max() > 0.02 and errors[1] < 1e-3 and order > 1.5
+
+
+def test_slow_steps_that_newton_cannot_make_attach_less_at_a_time(monkeypatch):
+    """Heads that attach together turn the cell inside out: half as long a step lets half as many attach. What is asked of a step is asked of each half."""
+    bridge = zoo.LinearBridge(mass=0.0, stiffness=2.0, gain=LENGTH, cycling=SCHEME)
+    tissue = cell()
+    solve = lambda dt: ms.solve(
+        ms.Model(tissue, bridge), ms.Kinetic(60, dt=dt), ms.Start(0.0), t1=0.8, save=3, drive=ms.QuasiStatic()
+    )
+    whole, halves = solve(0.1), solve(0.05)
+    tried, step = [], implicit.Solver.step
+
+    def short(self, z, mass, begin, t, h, *more):
+        tried.append(h)
+        found = step(self, z, mass, begin, t, h, *more)
+        return found if h <= 0.025 + 1e-12 else found._replace(converged=False)
+
+    monkeypatch.setattr(implicit.Solver, "step", short)
+    run = solve(0.1)
+    assert max(tried) > 0.04 and run.stats.steps == halves.stats.steps == 2 * whole.stats.steps
+    np.testing.assert_allclose(run.y, halves.y, rtol=0, atol=1e-12)
+    assert np.abs(whole.y - halves.y).max() > 1e-6 and np.abs(run.energy.balance).max() < 1e-12
 
 
 def test_released_against_a_load():

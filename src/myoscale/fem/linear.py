@@ -18,7 +18,8 @@ from ..types import Array, Float
 from .pattern import Pattern
 
 _UNSYMMETRIC, _INDEFINITE = 11, -2  # Pardiso's names of real matrices
-_PLAIN = {1: 1, 2: 2, 10: 13, 11: 0, 13: 0}  # its settings: not the defaults; nested dissection; pivots ≥ 1e-13; no scaling, no matching
+# Its settings: not the defaults; nested dissection; pivots ≥ 1e-13; no scaling; no matching.
+_PLAIN = {1: 1, 2: 2, 10: 13, 11: 0, 13: 0}
 
 
 @functools.cache

@@ -177,19 +177,43 @@ def move(solver: Solver, at: Standing, until: float, longest: float, watch: Watc
 
 
 def slow(solver: Solver, at: Standing, until: float, key: Array, watch: Watcher) -> Standing:
-    """A step at equilibrium: half of it at the last mean velocity, there bridges attach and let go, and on to where forces balance; second order.
+    """Steps at equilibrium to a later time, one if Newton's method can make it.
 
     **Raises:** `Unreached`.
     """
-    h, begin = until - at.t, at.held
+    whole = until - at.t
+    while until - at.t > 1e-12 * max(until, whole):
+        left = until - at.t
+        h = left / math.ceil(left / min(at.h, left) - 1e-9)
+        found, tried = _slow_step(solver, at, h, key)
+        watch(at.t, h, found)
+        if found.converged:
+            easy = found.iterations <= _EASY
+            ended = abs(until - tried.t) < 1e-12 * max(until, whole)
+            longest = min(2.0 * at.h, whole) if easy else at.h
+            at = tried._replace(t=until if ended else tried.t, h=longest, steps=at.steps + 1)
+            continue
+        if h / 2 < _SHORTEST * whole:
+            raise Unreached(found.why, at, found.residuals)
+        at = at._replace(h=h / 2)
+    return at
+
+
+def _slow_step(solver: Solver, at: Standing, h: float, key: Array) -> tuple[Found, Standing]:
+    """Half of a step at the last mean velocity, there bridges attach and let go, and on to where forces balance; second order."""
+    begin = at.held
     y = solver.prescribed(at.t + h / 2, begin.y + h / 2 * begin.v)
     q = cells.kinematics(solver.tissue, y)
     z = points.arrive(solver.model, solver.population, at.z, begin.q, q)
     held = begin._replace(y=y, q=q)
     work = at.load + _stored(solver, held, z) - _stored(solver, begin, at.z)
     half = at._replace(t=at.t + h / 2, held=held, z=z, load=work, last=h / 2, moved=y - begin.y)
-    end = move(solver, exchange(solver, half, h, key), until, h, watch)
-    return end._replace(held=end.held._replace(v=(end.held.y - begin.y) / h))
+    half = exchange(solver, half, h, key)
+    found = _try(solver, half, h / 2)
+    if not found.converged:
+        return found, at
+    end = _arrived(solver, half, found, h / 2)
+    return found, end._replace(held=end.held._replace(v=(end.held.y - begin.y) / h))
 
 
 def _try(solver: Solver, at: Standing, h: float) -> Found:

@@ -113,9 +113,7 @@ def stress(
 
 
 @eqx.filter_jit
-def blocks(
-    tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str, tangent: bool
-) -> tuple[Balance, Tangent | None]:
+def blocks(tissue: ContinuumTissue, way: Way, pulls: Pulls, kind: str, tangent: bool) -> tuple[Balance, Tangent | None]:
     """All cells; derivatives, which cost four times as much, where they are asked for."""
     space = tissue.space
     cells, points, nodes, d = space.slopes.shape
@@ -140,7 +138,8 @@ def blocks(
         weighted = dx[:, None, None] * grads  # (Q, A, d)
         balance = lambda P, c: Balance(jnp.einsum("qaj,qij->ai", weighted, P).ravel(), N.T @ (dx * c))
         if not tangent:
-            return balance(*jax.vmap(lambda *given: stressed(*given)(given[1], given[3]))(*way, fibres, heads, pulls)), None
+            alone = lambda F0, F1, p0, p1, *rest: stressed(F0, F1, p0, p1, *rest)(F1, p1)
+            return balance(*jax.vmap(alone)(*way, fibres, heads, pulls)), None
         P, c, A, volume, G, rest = jax.vmap(linearized)(*way, fibres, heads, pulls)
         felt = (
             jnp.abs(P) + SLIGHT * jnp.max(jnp.abs(A), axis=(1, 2, 3, 4))[:, None, None]

@@ -62,7 +62,7 @@ class Solver:
     mass: Any = dataclasses.field(init=False)  # M₀, sparse
     instant: Linear | None = None  # for accelerations, where they are asked for
     solves: int = 0
-    _eliminated: tuple[np.ndarray, ...] | None = None  # what gives the pressures of cells, where a tangent does not hold them
+    _eliminated: tuple[np.ndarray, ...] | None = None  # what gives the pressures of cells outside the system
 
     def __post_init__(self):
         tissue = self.tissue
@@ -137,7 +137,8 @@ class Solver:
                 why = "Newton's method does not converge"
                 break
             best = min(best, off)
-            if k == 0 or off * off > _SURE * SMALL * seen[-2]:  # else the factors there are do: they leave off²/seen[-2]
+            left = off * off / seen[-2] if k else np.inf  # by a correction with the factors there are
+            if left > _SURE * SMALL:
                 self._factor(made if made.blocks else system(True))
             dy, dp = self._correction(r, made.c)
             if not (np.isfinite(dy).all() and np.isfinite(dp).all()):
