@@ -3,29 +3,36 @@
     python benchmarks/tissue.py [--cells 26 26 13] [--steps 3]      Q1/P0; 26 × 26 × 13 are 8,788 hexahedra
 
 CPU seconds of the process and of one step, without compilation, after a first step that compiles; m = 0 at equilibrium (a symmetric tangent) and m > 0
-in motion (an unsymmetric one). `--memory` counts 100,000 populations of 100 nodes instead.
+in motion (an unsymmetric one); then the same block at equilibrium in those of DOLFINx and felupe that are installed (`tissue_peers.py`), and
+ratios of medians. With `OMP_NUM_THREADS=1 MKL_NUM_THREADS=1` everyone has one thread. `--memory` counts 100,000 populations of 100 nodes instead.
 """
 
 import argparse
+import functools
+import importlib.util
 import resource
+import statistics
 import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tissue_peers
+from tissue_peers import BULK, MEAN, SHEAR, SIZE, Steps
 
 import myoscale as ms
 from myoscale import implicit, zoo
 from myoscale.implicit import cells, points
 from myoscale.model.scenario import tree_float
 
-_SHEAR, _BULK, _PULL = 1.0, 1000.0, 0.1
+_PULL, _DT = 0.1, 0.1
 
 
 def timed(module, name: str, spent: dict[str, float]) -> None:
     """Count what a function takes."""
     inner = getattr(module, name)
 
+    @functools.wraps(inner)
     def outer(*arguments, **options):
         began = time.process_time()
         result = jax.block_until_ready(inner(*arguments, **options))
@@ -35,14 +42,14 @@ def timed(module, name: str, spent: dict[str, float]) -> None:
     setattr(module, name, outer)
 
 
-def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
+def ours(counts: tuple[int, ...], mass: float, steps: int) -> Steps:
     """Pull one end of a block sideways."""
     static = mass == 0.0
     pull = ms.Traction("x1", lambda t: _PULL * t * jnp.array([0.0, 0.0, 1.0]))
     tissue = ms.ContinuumTissue(
-        ms.Block((2.0, 2.0, 1.0), counts),
-        ms.NeoHookean(_SHEAR),
-        bulk=_BULK,
+        ms.Block(SIZE, counts),
+        ms.NeoHookean(SHEAR),
+        bulk=BULK,
         density=1.0,
         conditions=(ms.Clamp("x0"), pull),
     )
@@ -50,27 +57,49 @@ def ours(counts: tuple[int, ...], mass: float, steps: int) -> None:
     drive = ms.QuasiStatic() if static else ms.Free()
     y = np.zeros(tissue.ny)
     q = cells.kinematics(model.tissue, y)
-    start = ms.Start(0.0, x=ms.Normal(0.3, 0.2))
+    start = ms.Start(0.0, x=ms.Normal(MEAN, 0.2))
     population, z = ms.Characteristics(64).begin(model, start, q, jax.random.key(0), 0)
     solver = implicit.Solver(model, drive, population, static)
     spent: dict[str, float] = {}
-    for module, name in ((points, "equilibrium"), (points, "motion"), (cells, "blocks"), (solver.linear, "factor"), (solver.linear, "solve")):
+    parts = ((points, "equilibrium"), (points, "motion"), (cells, "blocks"))
+    for module, name in (*parts, (solver.linear, "factor"), (solver.linear, "solve")):
         timed(module, name, spent)
     quiet = lambda t, h, found: None
-    at = implicit.begin(solver, z, y, np.zeros(tissue.ny), 0.1)
-    at = implicit.move(solver, at, at.t + 0.1, 0.1, quiet)
+    at = implicit.begin(solver, z, y, np.zeros(tissue.ny), _DT)
+    at = implicit.move(solver, at, at.t + _DT, _DT, quiet)
+    seconds, iterations = [], []
     for _ in range(steps):
         spent.clear()
         began, before = time.process_time(), at.iterations
-        at = implicit.move(solver, at, at.t + 0.1, 0.1, quiet)
-        total = time.process_time() - began
-        share = ", ".join(f"{name} {seconds:.2f}" for name, seconds in spent.items())
-        count = at.iterations - before
+        at = implicit.move(solver, at, at.t + _DT, _DT, quiet)
+        seconds.append(time.process_time() - began)
+        iterations.append(at.iterations - before)
+        share = ", ".join(f"{name} {part:.2f}" for name, part in spent.items())
         print(
-            f"m = {mass:g}: {total:5.2f} s a step, {count} iterations, {total / max(count, 1):.2f} s each ({share}; {solver.linear.name})",
+            f"m = {mass:g}: {seconds[-1]:5.2f} s a step, {iterations[-1]} iterations ({share}; {solver.linear.name})",
             flush=True,
         )
     solver.close()
+    for module, name in parts:
+        setattr(module, name, getattr(module, name).__wrapped__)
+    corner = np.argmin(np.linalg.norm(tissue.space.locations - np.array(SIZE), axis=1))
+    return Steps(seconds, iterations, at.held.y.reshape(-1, 3)[corner])
+
+
+def compared(counts: tuple[int, ...], steps: int) -> None:
+    """Ours without and with mass, and peers; all end under the same load."""
+    still, moving = (ours(counts, mass, steps) for mass in (0.0, 0.5))
+    loads = [_PULL * _DT * (k + 1) for k in range(steps + 1)]
+    for name, package in (("dolfinx", "dolfinx_solver"), ("felupe", "felupe")):
+        if importlib.util.find_spec(package) is None:
+            print(f"{name}: not installed")
+            continue
+        peer = getattr(tissue_peers, name)(counts, loads)
+        seconds = peer.seconds[1:]
+        figures = ", ".join(f"{one:.2f} s ({count})" for one, count in zip(seconds, peer.iterations[1:], strict=True))
+        ratios = [statistics.median(run.seconds) / statistics.median(seconds) for run in (still, moving)]
+        print(f"{name}: {figures}; ours / {name}: {ratios[0]:.2f} at m = 0, {ratios[1]:.2f} at m > 0", flush=True)
+        print(f"    corner {peer.corner}, ours {still.corner}", flush=True)
 
 
 def memory() -> None:
@@ -103,8 +132,7 @@ def main() -> None:
     with jax.enable_x64(True):
         if asked.memory:
             return memory()
-        for mass in (0.0, 0.5):
-            ours(tuple(asked.cells), mass, asked.steps)
+        compared(tuple(asked.cells), asked.steps)
 
 
 if __name__ == "__main__":
