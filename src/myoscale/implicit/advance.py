@@ -2,8 +2,9 @@
 
 As for lumped tissue a step of cycling bridges is M(h/2) · E(h) · M(h/2), the last half of one motion and the first half of the next being one; at
 equilibrium the first half goes on at the mean velocity of the step before, and the second ends where forces balance (`slow`). A motion that
-Newton's method cannot make is made in two halves, down to a millionth of the longest step; order 4 and 6 are symmetric compositions of
-the step of order 2. Nothing is carried from one saved time to the next but the `Standing`, so that a run may be divided there.
+Newton's method cannot make is made in two halves, at equilibrium together with what attaches in it, down to a millionth of the longest
+step; order 4 and 6 are symmetric compositions of the step of order 2. Nothing is carried from one step to the next but the `Standing`, so
+that a run may be divided anywhere.
 """
 
 import math
@@ -59,6 +60,7 @@ class Unreached(Exception):
 
 
 Watcher = Callable[[float, float, Found], None]  # time, length and outcome of a motion that was tried
+Done = Callable[[Standing], None]  # where a run stands after each step that was made; it may go on from there
 
 
 def begin(solver: Solver, z: PyTree, y: np.ndarray, v: np.ndarray, longest: float) -> Standing:
@@ -145,7 +147,9 @@ def _settled(solver: Solver, at: Standing) -> Standing:
     return at
 
 
-def move(solver: Solver, at: Standing, until: float, longest: float, watch: Watcher) -> Standing:
+def move(
+    solver: Solver, at: Standing, until: float, longest: float, watch: Watcher, done: Done = lambda at: None
+) -> Standing:
     """Move tissue and bridges to a later time, in as many steps as it takes.
 
     **Raises:** `Unreached`.
@@ -169,6 +173,7 @@ def move(solver: Solver, at: Standing, until: float, longest: float, watch: Watc
                 h=min(longest, 2.0 * at.h) if easy else at.h,
                 steps=at.steps + 1,
             )
+            done(at)
             continue
         if h / 2 < _SHORTEST * longest:
             raise Unreached(found.why, at, found.residuals)
@@ -176,24 +181,25 @@ def move(solver: Solver, at: Standing, until: float, longest: float, watch: Watc
     return at
 
 
-def slow(solver: Solver, at: Standing, until: float, key: Array, watch: Watcher) -> Standing:
-    """Steps at equilibrium to a later time, one if Newton's method can make it.
+def slow(
+    solver: Solver, at: Standing, until: float, longest: float, key: Array, watch: Watcher, done: Done
+) -> Standing:
+    """Steps at equilibrium to a later time, one of the `longest` length if Newton's method can make it.
 
     **Raises:** `Unreached`.
     """
-    whole = until - at.t
-    while until - at.t > 1e-12 * max(until, whole):
+    while until - at.t > 1e-12 * max(until, longest):
         left = until - at.t
         h = left / math.ceil(left / min(at.h, left) - 1e-9)
         found, tried = _slow_step(solver, at, h, key)
         watch(at.t, h, found)
         if found.converged:
-            easy = found.iterations <= _EASY
-            ended = abs(until - tried.t) < 1e-12 * max(until, whole)
-            longest = min(2.0 * at.h, whole) if easy else at.h
-            at = tried._replace(t=until if ended else tried.t, h=longest, steps=at.steps + 1)
+            ended, easy = abs(until - tried.t) < 1e-12 * max(until, longest), found.iterations <= _EASY
+            h = min(longest, 2.0 * at.h) if easy else at.h
+            at = tried._replace(t=until if ended else tried.t, h=h, steps=at.steps + 1)
+            done(at)
             continue
-        if h / 2 < _SHORTEST * whole:
+        if h / 2 < _SHORTEST * longest:
             raise Unreached(found.why, at, found.residuals)
         at = at._replace(h=h / 2)
     return at

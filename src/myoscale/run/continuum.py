@@ -1,4 +1,4 @@
-"""A run of a finite-element tissue: from saved time to saved time, watched, interrupted, kept and resumed between them."""
+"""A run of a finite-element tissue: from saved time to saved time, watched, and interrupted, kept and resumed after any step."""
 
 import functools
 from typing import Any
@@ -82,46 +82,44 @@ def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, c
     gap = float(np.min(np.diff(grid))) if len(grid) > 1 else t1
     longest = gap if tissue.dt is None else float(tissue.dt)
     rate, drawn = float(fastest(model)) if cycles else 0.0, jax.random.fold_in(key, 1)
-    at: Any = None
-    records: list[Record] = []
+    records = run.records
     try:
         at = implicit.begin(solver, z, y, v, longest)
+        stops = _stops(tissue, grid)
         if kept is not None and (found := kept.read()) is not None:
-            at, records = run.restored(found, at)
-            passed = _stops(tissue, grid)[_stops(tissue, grid) < at.t]
-            solver = run.solver = _changed(solver, make, 0.5 * (max(passed, default=-at.t) + at.t))  # as it was
+            at = run.restored(found, at)
+            solver = run.solver = _changed(solver, make, 0.5 * (max(stops[stops < at.t], default=-at.t) + at.t))
+        run.at = at
         progress(word, at.t / t1)
-        for until in _stops(tissue, grid):
-            if until < at.t or (until == at.t and records):
-                continue
+        for begin, until in zip(np.insert(stops[:-1], 0, 0.0), stops, strict=True):
             if until > at.t:
-                now, begun = _changed(solver, make, 0.5 * (at.t + until)), at  # what is kept has not entered yet
-                if now is not solver:
-                    solver = run.solver = now
-                    begun = implicit.enter(solver, at)
-                steps = divided(level, rate, np.array([0.0, until - at.t])) if cycles else 1
-                at = _advanced(solver, begun, float(until), steps, longest, watch, cycles, drawn)
-            if until not in grid:
-                continue
-            records.append(implicit.record(solver, at))
-            progress(word, at.t / t1)
-            if kept is not None and until < grid[-1] and kept.due() and (trouble := run.keep(at, records)):
-                raise NotKeptError(f"{word} stops at t = {at.t:g} of {t1:g}. {trouble}", run.solution(at, records))
+                if at.t == begin:
+                    run.exchanges = at.exchanges
+                    now = _changed(solver, make, 0.5 * (begin + until))  # what is kept has not entered yet
+                    if now is not solver:
+                        solver = run.solver = now
+                        at = implicit.enter(solver, at)
+                steps = divided(level, rate, np.array([0.0, until - begin])) if cycles else 1
+                at = _advanced(run, at, float(begin), float(until), steps, longest, watch, drawn)
+                at = at._replace(t=float(until))  # two stops may be one but for rounding
+            if until == at.t and len(records) < len(grid) and until == grid[len(records)]:
+                records.append(implicit.record(solver, at))
+                progress(word, at.t / t1)
+                run.done(at)
     except implicit.Unreached as stop:
         residuals = ", ".join(f"{r:.1e}" for r in stop.residuals[-_SHOWN:])
         raise StoppedError(
             f"{word} stops at t = {stop.standing.t:.6g}, {stop.standing.t / t1:.1%} of the run: {stop.why}, even in the shortest steps (residuals "
             f"{residuals}). Load it more slowly, refine the cells, or make the tissue stiffer there; the results so far are kept.",
-            run.solution(stop.standing, records),
+            run.solution(),
         ) from None
     except KeyboardInterrupt as interrupt:
-        solution = None if at is None else run.solution(at, records)
-        trouble = None if at is None else run.keep(at, records)
-        message = f"Interrupted at t = {0.0 if at is None else at.t:g} of {t1:g}; the results so far are kept."
-        raise InterruptedRun(" ".join(filter(None, (message, trouble))), solution) from interrupt
+        reached = 0.0 if run.at is None else run.at.t
+        message = f"Interrupted at t = {reached:g} of {t1:g}; the results so far are kept."
+        raise InterruptedRun(" ".join(filter(None, (message, run.keep()))), run.solution()) from interrupt
     finally:
         solver.close()
-    solution = run.solution(at, records)
+    solution = run.solution()
     assert solution is not None
     return solution
 
@@ -141,19 +139,21 @@ def _changed(solver: implicit.Solver, make, when: float) -> implicit.Solver:
     return make(when)
 
 
-def _advanced(solver, at, until: float, steps: int, longest: float, watch, cycles: bool, key):
-    """From one saved time to the next."""
-    if not cycles or until <= at.t:
-        return implicit.move(solver, at, until, longest, watch)
-    h, begin = (until - at.t) / steps, at.t
+def _advanced(run: "_Run", at, begin: float, until: float, steps: int, longest: float, watch, key):
+    """From where a run stands between two stops to the second."""
+    solver, done = run.solver, run.done
+    if at.tally is None:  # nothing attaches
+        return implicit.move(solver, at, until, longest, watch, done)
+    h = (until - begin) / steps
     if solver.static:
-        for k in range(steps):
-            at = implicit.slow(solver, at, until if k + 1 == steps else begin + (k + 1) * h, key, watch)
+        for k in range(int((at.t - begin) / h + 1e-9), steps):
+            at = implicit.slow(solver, at, until if k + 1 == steps else begin + (k + 1) * h, h, key, watch, done)
         return at
-    for k in range(steps):
-        at = implicit.move(solver, at, begin + (k + 0.5) * h, longest, watch)
+    for k in range(at.exchanges - run.exchanges, steps):
+        at = implicit.move(solver, at, begin + (k + 0.5) * h, longest, watch, done)
         at = implicit.exchange(solver, at, h, key)
-    return implicit.move(solver, at, until, longest, watch)
+        done(at)
+    return implicit.move(solver, at, until, longest, watch, done)
 
 
 def _watched(progress: Progress, word: str, t1: float, t: float, h: float, found: implicit.Found) -> None:
@@ -168,22 +168,36 @@ def _size(level: Any) -> int:
 
 
 class _Run:
-    """What makes a solution of records, and keeps a run in its folder."""
+    """What makes a solution of records, and keeps a run in its folder after any step."""
 
     def __init__(self, scenario, solver, begun, grid, times, costs, kept):
         self.scenario, self.solver, self.begun = scenario, solver, begun
         self.grid, self.times, self.costs, self.kept = grid, times, costs, kept
+        self.at: Any = None
+        self.records: list[Record] = []
+        self.exchanges = 0  # up to the last stop
 
-    def solution(self, at, records: list[Record]) -> Solution | None:
+    def done(self, at) -> None:
+        """The run stands here, after a step.
+
+        **Raises:** `NotKeptError` if that cannot be kept.
+        """
+        self.at = at
+        if self.kept is None or at.t >= self.grid[-1] or not self.kept.due():
+            return
+        if trouble := self.keep():
+            word = self.scenario.level.label
+            raise NotKeptError(f"{word} stops at t = {at.t:g} of {self.grid[-1]:g}. {trouble}", self.solution())
+
+    def solution(self) -> Solution | None:
         """What has been computed so far, None if no saved time has been reached."""
-        if not records:
+        if not self.records:
             return None
-        record = jax.tree.map(lambda *parts: np.stack(parts), *records)
-        count = len(records)
+        record, count = self._stacked(), len(self.records)
         stats = Stats(
             path=f"{self.solver.tissue.element} on {len(self.solver.tissue.space.nodes):,} cells, {self.solver.linear.name}",
-            steps=at.steps,
-            right_hand_sides=at.iterations,
+            steps=self.at.steps,
+            right_hand_sides=self.at.iterations,
             wall=self.costs.wall,
             compile=self.costs.compile,
             memory=self.costs.memory,
@@ -192,28 +206,34 @@ class _Run:
         times = self.times[self.times <= self.grid[count - 1] * (1 + 1e-12)]
         return assemble(self.scenario, times, self.grid[:count], self.begun, record, stats)
 
-    def keep(self, at, records: list[Record]) -> str | None:
+    def keep(self) -> str | None:
         """Write where the run stands; returns why it could not."""
-        if self.kept is None or not records:
+        if self.kept is None or self.at is None:
             return None
-        record = jax.tree.map(lambda *parts: np.stack(parts), *records)
-        trees = {"state": at._replace(h=np.asarray(at.h)), "record": record}
+        trees = {"state": self.at._replace(h=np.asarray(self.at.h))}
+        if self.records:
+            trees["record"] = self._stacked()
+        numbers = {"wall": self.costs.wall, "saved": len(self.records), "exchanges": self.exchanges}
         try:
-            self.kept.write(trees, {"t": at.t, "wall": self.costs.wall})
+            self.kept.write(trees, numbers)
         except OSError as error:
             return checkpoint.cannot_keep(self.kept.folder, error)
         return None
 
-    def restored(self, found: checkpoint.Kept, like) -> tuple[Any, list[Record]]:
+    def restored(self, found: checkpoint.Kept, like) -> Any:
         """Where an earlier process left the run."""
         state = found.tree("state", like)
-        numbers = {
+        plain = {
             name: type(getattr(like, name))(getattr(state, name))
             for name in like._fields
             if isinstance(getattr(like, name), int | float)
         }
-        state = state._replace(**numbers)
-        record = found.tree("record", implicit.record(self.solver, like))
-        count = len(record.y)
+        if found.numbers["saved"]:
+            record = found.tree("record", implicit.record(self.solver, like))
+            self.records += [jax.tree.map(lambda a, k=k: a[k], record) for k in range(found.numbers["saved"])]
+        self.exchanges = found.numbers["exchanges"]
         self.costs.add(found.numbers["wall"], 0.0, 0)
-        return state, [jax.tree.map(lambda a, k=k: a[k], record) for k in range(count)]
+        return state._replace(**plain)
+
+    def _stacked(self):
+        return jax.tree.map(lambda *parts: np.stack(parts), *self.records)
