@@ -113,15 +113,10 @@ def _held_velocities(solver: Solver, t: float, v: np.ndarray) -> np.ndarray:
 
 def _check_inertia(solver: Solver, z: PyTree, q: Array) -> None:
     model = solver.model
-    scheme = scheme_of(model.bridge)
     if not bool(points.inertia_is_constant(model, solver.population, z, q)):
         raise InputError(
             f"ContinuumTissue expected bridges whose extension is linear in what they see (Ω = 0) where they have a mass. Received "
             f"{type(getattr(model.bridge, 'each', model.bridge)).__name__}: set its mass to 0."
-        )
-    if scheme is not None and scheme.momentum is Momentum.AT_REST:
-        raise InputError(
-            "ContinuumTissue expected heads that attach at the tissue's velocity (Momentum.COMOVING) where they have a mass. Received at_rest: set the mass to 0, or choose comoving."
         )
 
 
@@ -266,15 +261,7 @@ def exchange(solver: Solver, at: Standing, h: float, key: Array) -> Standing:
     z, flux, mass, pair = _exchanged(model, solver.population, at.z, held.q, u, jnp.asarray(h), r, keys)
     heads, tally = model.tissue.heads, at.tally
     pair = heads @ pair
-    zero = jnp.zeros(())
-    kinetic = (zero, zero)
-    if not solver.static and bool(jnp.any(jnp.asarray(model.bridge.mass) > 0)):
-        unit = lambda count: 0.5 * heads @ jnp.einsum("p,pi,pij,pj->p", count, held.u, mass, held.u)
-        kinetic = unit(flux.attached), unit(flux.detached + flux.lost)
-        gained = (flux.attached - flux.detached - flux.lost)[:, None, None] * mass
-        mass = at.mass + gained
-    else:
-        mass = at.mass
+    held, mass, kinetic = _kinetic(solver, at, flux, mass)
     tally = Tally(
         energy_in=tally.energy_in + heads @ flux.energy_in + jnp.maximum(pair, 0.0) + kinetic[0],
         energy_out=tally.energy_out + heads @ flux.energy_out + jnp.maximum(-pair, 0.0) + kinetic[1],
@@ -285,7 +272,28 @@ def exchange(solver: Solver, at: Standing, h: float, key: Array) -> Standing:
         attached=tally.attached,
         closure_error=tally.closure_error,
     )
-    return at._replace(z=z, mass=mass, tally=tally, exchanges=at.exchanges + 1)
+    return at._replace(held=held, z=z, mass=mass, tally=tally, exchanges=at.exchanges + 1)
+
+
+def _kinetic(solver: Solver, at: Standing, flux: Any, unit: Array) -> tuple[Held, Array, tuple[Array, Array]]:
+    """Velocities and the bridges' inertia afterwards, `unit` being that of one head, and kinetic energy that heads bring and take.
+
+    As in `levels.splitting`: heads `at_rest` are taken along while others let go, (M̄ + G/2)v⁺ = (M̄ − G/2)v.
+    """
+    held, heads, zero = at.held, solver.model.tissue.heads, jnp.zeros(())
+    if solver.static or not bool(jnp.any(unit != 0)):
+        return held, at.mass, (zero, zero)
+    gained, lost = (count[:, None, None] * unit for count in (flux.attached, flux.detached + flux.lost))
+    mass = at.mass + gained - lost
+    stored = lambda mass, u: 0.5 * heads @ jnp.einsum("pi,pij,pj->p", u, mass, u)
+    scheme = scheme_of(solver.model.bridge)
+    if scheme is None or scheme.momentum is Momentum.COMOVING:
+        return held, mass, (stored(gained, held.u), stored(lost, held.u))
+    jump = solver.entrained((at.mass + mass + gained) / 2, held, gained)
+    v, u = held.v + jump, held.u + cells.rates(solver.tissue, held.y, jump)
+    tissue = 0.5 * float((held.v + v) @ (solver.mass @ jump))
+    change = tissue + stored(mass, u) - stored(at.mass, held.u)
+    return held._replace(v=v, u=u), mass, (jnp.maximum(change, zero), jnp.maximum(-change, zero))
 
 
 def activation(solver: Solver, t: float, q: Array) -> Array:

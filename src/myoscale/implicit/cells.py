@@ -69,6 +69,12 @@ def rates(tissue: ContinuumTissue, y: Array, v: Array) -> Float[Array, "P nq"]:
 
 
 @eqx.filter_jit
+def pull(tissue: ContinuumTissue, y: Array, f: Float[Array, "P nq"]) -> Float[Array, " ny"]:
+    """Σ ω q′ᵀ f."""
+    return tissue.pull(y, f)
+
+
+@eqx.filter_jit
 def pressures(tissue: ContinuumTissue, p: Array) -> Float[Array, " P"]:
     """p at every point."""
     return _at_points(tissue, p)

@@ -5,6 +5,7 @@ The tangent holds everything: passive stiffness, the bridges' active stiffness a
 """
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -60,7 +61,6 @@ class Solver:
     conditions: dict[int, AbstractCondition] = dataclasses.field(init=False)
     layout: Layout = dataclasses.field(init=False)
     mass: Any = dataclasses.field(init=False)  # M₀, sparse
-    instant: Linear | None = None  # for accelerations, where they are asked for
     solves: int = 0
     _eliminated: tuple[np.ndarray, ...] | None = None  # what gives the pressures of cells outside the system
 
@@ -87,6 +87,12 @@ class Solver:
         tissue = self.model.tissue
         assert isinstance(tissue, ContinuumTissue)
         return tissue
+
+    @functools.cached_property
+    def instant(self) -> Linear:
+        """For what happens at one instant, accelerations and jumps of velocities."""
+        lay = self.layout
+        return Linear(Pattern(lay.displacements, [(lay.cells, lay.cells)]), definite=True)
 
     @property
     def kind(self) -> str:
@@ -174,18 +180,30 @@ class Solver:
         for k, where in lay.moved.items():
             condition: Any = self.conditions[k]
             given[where] = np.asarray(rates(condition.value, jnp.asarray(t), 1)[2])[0]
-        blocks = self._masses + np.asarray(cells.inertia(tissue, F, mass))
-        brought = np.einsum("edf,ef->ed", blocks, given[self._rows])
-        right = -self._gather(residual) - vector(lay.displacements, lay.cells, brought)
-        if self.instant is None:
-            self.instant = Linear(Pattern(lay.displacements, [(lay.cells, lay.cells)]), definite=True)
+        brought = self._inertia(F, mass, given)
+        return self._spread(self.instant.solve(-self._gather(residual) - brought)) + given
+
+    def entrained(self, mass: Array, held: Held, gained: Array) -> np.ndarray:
+        """The jump of ẏ, (ny,), where heads of inertia `gained` (P, nq, nq) that were at rest are taken along and `mass` moves afterwards.
+
+        (M₀ + Σ ω q′ᵀ M q′) Δẏ = −Σ ω q′ᵀ G u: nothing else brings momentum.
+        """
+        tissue = self.tissue
+        self._inertia(cells.gradients(tissue, held.y), mass, np.zeros_like(held.y))
+        taken = cells.pull(tissue, held.y, -jnp.einsum("pij,pj->pi", gained, held.u))
+        return self._spread(self.instant.solve(self._gather(np.asarray(taken))))
+
+    def _inertia(self, F: Array, mass: Array, given: np.ndarray) -> np.ndarray:
+        """Make the inertia of tissue and bridges the matrix of `instant`; what it makes of accelerations that are given."""
+        lay = self.layout
+        blocks = self._masses + np.asarray(cells.inertia(self.tissue, F, mass))
         self.instant.factor(self.instant.pattern.matrix([blocks]))
-        return self._spread(self.instant.solve(right)) + given
+        return vector(lay.displacements, lay.cells, np.einsum("edf,ef->ed", blocks, given[self._rows]))
 
     def close(self) -> None:
         """Give back what solvers hold."""
         self.linear.close()
-        if self.instant is not None:
+        if "instant" in vars(self):
             self.instant.close()
 
     def _held(self, begin: Held, y: np.ndarray, p: np.ndarray, h: float) -> Held:
