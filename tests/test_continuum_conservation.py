@@ -14,6 +14,7 @@ from continua import GAIN, MASS, bench, block, fibre_bridge, lengthwise, no_pard
 
 import myoscale as ms
 from myoscale import implicit
+from myoscale.implicit import points
 from myoscale.tissue import ContinuumTissue, DeformationGradient, NeoHookean
 from myoscale.tissue.shapes import Block
 from myoscale.zoo import ElementBridge
@@ -135,6 +136,26 @@ def test_one_way_coupling_is_off_by_the_energy_of_the_bridges():
     assert abs(off) > 1e-3
     assert abs(off - (end - counted)) < 1e-9
     assert np.max(np.abs(run(tissue, 2.0, 21).y[-1] - sol.y[-1])) > 1e-3  # m matters
+
+
+def test_a_staggered_one_way_run_drifts(monkeypatch):
+    """The force of the bridges held while the tissue moves: energy is made or lost at the first order of dt, and nothing tells."""
+    motion, sizes = points.motion, (0.02, 0.01)
+
+    def behind(model, population, z, mass, q0, u0, q1, h, conserving, sloped):
+        force = points.equilibrium(model, population, z, q0, q0).force
+        return points.Pulls(force, jnp.zeros((*force.shape, 1)) if sloped else None)
+
+    def drift(way, dt):
+        monkeypatch.setattr(points, "motion", way)
+        tissue = block(dt=dt)
+        return run(tissue, 2.0, 6, ms.Model(tissue, fibre_bridge()).one_way().bridge).energy.drift
+
+    together = drift(motion, sizes[0])
+    apart = [drift(behind, dt) for dt in sizes]
+    print(f"drift: together {together:.1e}, staggered {apart}")
+    assert together < 1e-9 and apart[0] > 1e-4
+    assert 1.7 < apart[0] / apart[1] < 2.3
 
 
 def order_of(values):
