@@ -24,7 +24,7 @@ class Steps(NamedTuple):
 
 
 def dolfinx(counts: tuple[int, int, int], loads: list[float]) -> Steps:
-    """Q1/P0, everything one symmetric system; tangents by UFL, kernels by FFCx."""
+    """Q1/P0 in one system with the pressures, by LU, which is faster here than MUMPS's LDLᵀ; tangents by UFL, kernels by FFCx."""
     import dolfinx_solver  # noqa: F401 - before dolfinx, it finds MPI
     import ufl
     from dolfinx import fem, mesh

@@ -57,10 +57,11 @@ class Linear:
     def factor(self, matrix: sp.csr_matrix) -> None:
         """Make this the matrix of `solve`."""
         if self._pardiso is None:
+            self._factors = None  # before the new ones are made: memory for one is enough
             try:
                 self._factors = spl.splu(matrix.tocsc())
             except RuntimeError:  # exactly singular
-                self._factors = None
+                pass
             return
         self._factors = matrix
         self._pardiso.set_phase(22 if self._ordered else 12)

@@ -214,6 +214,8 @@ def _slow_step(solver: Solver, at: Standing, h: float, key: Array) -> tuple[Foun
     if not found.converged:
         return found, at
     end = _arrived(solver, half, found, h / 2)
+    if not math.isfinite(end.load):
+        return found._replace(converged=False, why="a cell turns inside out half way"), at
     return found, end._replace(held=end.held._replace(v=(end.held.y - begin.y) / h))
 
 
@@ -278,7 +280,8 @@ def exchange(solver: Solver, at: Standing, h: float, key: Array) -> Standing:
 def _kinetic(solver: Solver, at: Standing, flux: Any, unit: Array) -> tuple[Held, Array, tuple[Array, Array]]:
     """Velocities and the bridges' inertia afterwards, `unit` being that of one head, and kinetic energy that heads bring and take.
 
-    As in `levels.splitting`: heads `at_rest` are taken along while others let go, (M̄ + G/2)v⁺ = (M̄ − G/2)v.
+    As in `levels.splitting`: heads `at_rest` are taken along while others let go, (M̄ + G/2)v⁺ = (M̄ − G/2)v. What holds a prescribed motion takes
+    some along without a change of velocity; that energy, too, counts as brought by the heads.
     """
     held, heads, zero = at.held, solver.model.tissue.heads, jnp.zeros(())
     if solver.static or not bool(jnp.any(unit != 0)):

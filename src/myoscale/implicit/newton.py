@@ -131,9 +131,8 @@ class Solver:
             if not (np.isfinite(r).all() and np.isfinite(made.c).all()):
                 why = "forces are not numbers"
                 break
-            scale = max(scale, float(np.max(made.size, initial=0.0)))
             off = max(
-                float(np.max(np.abs(self._gather(r)), initial=0.0)) / scale,
+                float(np.max(np.abs(self._gather(r)), initial=0.0)) / max(scale, made.largest),
                 float(np.max(np.abs(made.c), initial=0.0)) / self._volume,
             )
             seen.append(off)
@@ -145,7 +144,9 @@ class Solver:
             best = min(best, off)
             left = off * off / seen[-2] if k else np.inf  # by a correction with the factors there are
             if left > _SURE * SMALL:
-                self._factor(made if made.blocks else system(True))
+                made = made if made.blocks else system(True)
+                scale = made.largest  # of where the step is now: a bad iteration may have been far off
+                self._factor(made)
             dy, dp = self._correction(r, made.c)
             if not (np.isfinite(dy).all() and np.isfinite(dp).all()):
                 why = "the tangent is singular"
@@ -180,7 +181,8 @@ class Solver:
         for k, where in lay.moved.items():
             condition: Any = self.conditions[k]
             given[where] = np.asarray(rates(condition.value, jnp.asarray(t), 1)[2])[0]
-        brought = self._inertia(F, mass, given)
+        blocks = self._weighed(F, mass)
+        brought = vector(lay.displacements, lay.cells, np.einsum("edf,ef->ed", blocks, given[self._rows]))
         return self._spread(self.instant.solve(-self._gather(residual) - brought)) + given
 
     def entrained(self, mass: Array, held: Held, gained: Array) -> np.ndarray:
@@ -189,16 +191,15 @@ class Solver:
         (M₀ + Σ ω q′ᵀ M q′) Δẏ = −Σ ω q′ᵀ G u: nothing else brings momentum.
         """
         tissue = self.tissue
-        self._inertia(cells.gradients(tissue, held.y), mass, np.zeros_like(held.y))
+        self._weighed(cells.gradients(tissue, held.y), mass)
         taken = cells.pull(tissue, held.y, -jnp.einsum("pij,pj->pi", gained, held.u))
         return self._spread(self.instant.solve(self._gather(np.asarray(taken))))
 
-    def _inertia(self, F: Array, mass: Array, given: np.ndarray) -> np.ndarray:
-        """Make the inertia of tissue and bridges the matrix of `instant`; what it makes of accelerations that are given."""
-        lay = self.layout
+    def _weighed(self, F: Array, mass: Array) -> np.ndarray:
+        """The inertia of tissue and bridges in each cell (E, D, D), now the matrix of `instant`."""
         blocks = self._masses + np.asarray(cells.inertia(self.tissue, F, mass))
         self.instant.factor(self.instant.pattern.matrix([blocks]))
-        return vector(lay.displacements, lay.cells, np.einsum("edf,ef->ed", blocks, given[self._rows]))
+        return blocks
 
     def close(self) -> None:
         """Give back what solvers hold."""
@@ -317,3 +318,8 @@ class Assembled(NamedTuple):
     outside: np.ndarray
     reaction: np.ndarray
     blocks: list[np.ndarray] | None
+
+    @property
+    def largest(self) -> float:
+        """The largest size, by which a residual is judged."""
+        return float(np.max(self.size, initial=1e-300))

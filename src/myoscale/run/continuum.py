@@ -89,7 +89,8 @@ def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, c
         if kept is not None and (found := kept.read()) is not None:
             at = run.restored(found, at)
             solver = run.solver = _changed(solver, make, 0.5 * (max(stops[stops < at.t], default=-at.t) + at.t))
-        run.at = at
+        else:
+            run.at = at
         progress(word, at.t / t1)
         for begin, until in zip(np.insert(stops[:-1], 0, 0.0), stops, strict=True):
             if until > at.t:
@@ -101,7 +102,6 @@ def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, c
                         at = implicit.enter(solver, at)
                 steps = divided(level, rate, np.array([0.0, until - begin])) if cycles else 1
                 at = _advanced(run, at, float(begin), float(until), steps, longest, watch, drawn)
-                at = at._replace(t=float(until))  # two stops may be one but for rounding
             if until == at.t and len(records) < len(grid) and until == grid[len(records)]:
                 records.append(implicit.record(solver, at))
                 progress(word, at.t / t1)
@@ -126,7 +126,10 @@ def _run(scenario: Scenario, times: np.ndarray, progress: Progress, kept: Any, c
 
 def _stops(tissue: ContinuumTissue, grid: np.ndarray) -> np.ndarray:
     """Saved times, and those at which conditions begin or end."""
-    changes = [t for one in tissue.conditions for t in one.lasts if 0.0 < t < grid[-1]]
+    near = 1e-12 * grid[-1]  # one time but for rounding
+    changes = [
+        t for one in tissue.conditions for t in one.lasts if near < t < grid[-1] and np.min(np.abs(grid - t)) > near
+    ]
     return np.unique([*grid, *changes, *([] if grid[0] == 0 else [0.0])])
 
 
@@ -146,8 +149,9 @@ def _advanced(run: "_Run", at, begin: float, until: float, steps: int, longest: 
         return implicit.move(solver, at, until, longest, watch, done)
     h = (until - begin) / steps
     if solver.static:
+        short = min(h, longest)
         for k in range(int((at.t - begin) / h + 1e-9), steps):
-            at = implicit.slow(solver, at, until if k + 1 == steps else begin + (k + 1) * h, h, key, watch, done)
+            at = implicit.slow(solver, at, until if k + 1 == steps else begin + (k + 1) * h, short, key, watch, done)
         return at
     for k in range(at.exchanges - run.exchanges, steps):
         at = implicit.move(solver, at, begin + (k + 0.5) * h, longest, watch, done)
@@ -228,12 +232,12 @@ class _Run:
             for name in like._fields
             if isinstance(getattr(like, name), int | float)
         }
+        self.at, self.exchanges = state._replace(**plain), found.numbers["exchanges"]
+        self.costs.add(found.numbers["wall"], 0.0, 0)
         if found.numbers["saved"]:
             record = found.tree("record", implicit.record(self.solver, like))
             self.records += [jax.tree.map(lambda a, k=k: a[k], record) for k in range(found.numbers["saved"])]
-        self.exchanges = found.numbers["exchanges"]
-        self.costs.add(found.numbers["wall"], 0.0, 0)
-        return state._replace(**plain)
+        return self.at
 
     def _stacked(self):
         return jax.tree.map(lambda *parts: np.stack(parts), *self.records)
