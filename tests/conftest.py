@@ -21,8 +21,9 @@ if version("jaxlib").startswith("0.10."):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1")
 
 # One thread to a process, as there is a process to a core: waking others takes longer than the small sums that they would share.
-for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # XLA's name for it first
-    os.environ.setdefault(name, "1")
+os.environ.setdefault("NPROC", "1")  # XLA's name for it
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import pytest

@@ -3,6 +3,9 @@
 Load-bearing: `test_published_study` against the exact solution, and `test_intervals_hold_with_new_seeds`.
 """
 
+import time
+
+import jax
 import numpy as np
 import pytest
 
@@ -234,3 +237,20 @@ def test_processes_of_this_machine_join_where_it_pays(monkeypatch):
     shared = ms.converge(*zoo.linear(), **SMALL, where=ms.Where(workers=2))
     np.testing.assert_array_equal(here.y, shared.y)
     np.testing.assert_array_equal(here.wassersteins, shared.wassersteins)
+
+
+def test_compiling_is_no_reason_to_start_processes(monkeypatch):
+    """What the first part took to compile the next ones here need not; what it took to compute they do."""
+    from myoscale.study.limits import work
+
+    def slow(x):
+        time.sleep(1.0)
+        return x
+
+    monkeypatch.setattr(work, "_LONG", 0.9)  # two parts left, and two processes
+    for function, expected in ((jax.jit(slow), 0), (slow, 1)):
+        started = []
+        monkeypatch.setattr(work, "_cluster", lambda *_, started=started: started.append(True))
+        part = lambda shared, x, function=function: {"x": np.asarray(function(x))}
+        found = list(work.parts(part, None, {"a": (1.0,), "b": (2.0,), "c": (3.0,)}, None, ms.Where(workers=2), print))
+        assert [float(made["x"]) for _, made in found] == [1.0, 2.0, 3.0] and len(started) == expected

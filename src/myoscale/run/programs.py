@@ -26,6 +26,10 @@ class Costs:
         """Seconds, without compilation."""
         return time.perf_counter() - self.began - self.compile
 
+    def restart(self) -> None:
+        """Count from here."""
+        self.began, self.compile = time.perf_counter(), 0.0
+
     def add(self, wall: float, compile: float, memory: int) -> None:
         """Count an earlier part of the run."""
         self.began -= wall + compile
@@ -48,7 +52,9 @@ def compiling(costs: Costs) -> Iterator[None]:
         jax.monitoring.unregister_event_duration_listener(heard)
 
 
-_COMPILING = ("/jax/core/compile/backend_compile_duration", "/jax/core/compile/jaxpr_to_mlir_module_duration")
+_COMPILING = tuple(
+    f"/jax/core/compile/{step}_duration" for step in ("jaxpr_trace", "jaxpr_to_mlir_module", "backend_compile")
+)
 _programs: dict[Any, Any] = {}
 
 

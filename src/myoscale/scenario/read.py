@@ -16,7 +16,7 @@ from ..types import float64
 from ..zoo import Problem
 from .catalogue import Catalogue
 from .lines import line_of
-from .schema import Schema, parameters
+from .schema import parameters, schema
 from .units import Units
 
 _LARGEST = 2**24  # bytes: of a text that people edit
@@ -55,7 +55,7 @@ def parse(text: str, module: str | Path | Catalogue | None = None, *, name: str 
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"Cannot read {name} as TOML: {error}.") from None
     try:
-        problem = Schema(catalogue).problem(tree, _units(tree.get("units")))
+        problem = schema(catalogue).problem(tree, _units(tree.get("units")))
     except ValidationError as error:
         path, said = _sentence(error, tree, catalogue)
         raise InputError(
@@ -165,7 +165,7 @@ def _kind(found: Any, catalogue: Catalogue) -> type | None:
 def _keys(found: Any, table: Any, catalogue: Catalogue) -> list[str]:
     """The keys that a table may have."""
     if len(found["loc"]) == 1:
-        return list(Schema(catalogue).file.model_fields)
+        return list(schema(catalogue).file.model_fields)
     if found["loc"][0] == "output":
         return ["folder"]
     kind = _kind(found, catalogue)

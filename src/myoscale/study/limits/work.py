@@ -1,7 +1,8 @@
 """Parts of a study, done one after another here or side by side in a cluster, each kept as soon as it is there.
 
 A part is a pure function of what it is given, so it has the same bits wherever it was computed (on machines of one kind), and a study that was
-killed is the same study when it goes on. Large parts come first: the first one tells whether a cluster of processes on this machine pays.
+killed is the same study when it goes on. Large parts come first: the first one tells whether a cluster of processes on this machine pays. What it
+took to compile does not count: the next parts here use the same programs, other processes would compile them again.
 """
 
 import contextlib
@@ -9,7 +10,6 @@ import dataclasses
 import importlib
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from ...checkpoint import Checkpoint, cannot_keep
 from ...errors import InputError, StoppedError
 from ...fingerprint import software
+from ...run.programs import Costs, compiling
 
 _LONG = 20.0  # seconds of work left for which processes are worth starting
 _PATIENCE = 10.0  # seconds for a scheduler to answer
@@ -67,11 +68,11 @@ def parts(
                 yield name, part
         report(done / len(tasks))
         while left:
+            costs, some = Costs(), dict(left)
             if client is not None:
                 found = _in_cluster(client, function, shared, left)
             else:
-                found = _here(function, shared, left)
-            began, some = time.perf_counter(), dict(left)
+                found = _here(function, shared, left, costs)
             for name, part in found:
                 if kept is not None:
                     try:
@@ -83,16 +84,18 @@ def parts(
                 report(done / len(tasks))
                 yield name, part
                 if client is None and where.workers > 1 and len(some) > 1:
-                    if (time.perf_counter() - began) * len(some) / 2 > _LONG:
+                    if costs.wall * len(some) / 2 > _LONG:
                         client = _cluster(where.workers, stack)
                         break
-                    began = time.perf_counter()
+                    costs.restart()
             left = some
 
 
-def _here(function, shared, tasks) -> Iterator[tuple[str, Part]]:
+def _here(function, shared, tasks, costs: Costs) -> Iterator[tuple[str, Part]]:
     for name, task in tasks.items():
-        yield name, function(shared, *task)
+        with compiling(costs):
+            part = function(shared, *task)
+        yield name, part
 
 
 def _in_cluster(client, function, shared, tasks) -> Iterator[tuple[str, Part]]:
