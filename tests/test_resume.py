@@ -439,7 +439,8 @@ def nobody():
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
     user = os.geteuid()
-    codecs.lookup("cp437")  # zip files need it, and nobody may not be able to read Python's own folder
+    codecs.lookup("cp437")  # zip files need it, and nobody may not be able to read Python's own folder,
+    solve(resume=folder / "first")  # nor what a first run imports late
     if user == 0:
         os.seteuid(65534)
     yield folder
