@@ -196,6 +196,27 @@ def test_interrupted_and_resumed(drive, mass, tmp_path):
     assert back.scenario.model.tissue.conditions[-1].condition == ms.Tie("x1", 0)
 
 
+def test_a_condition_that_ends_at_a_saved_time_but_for_rounding(tmp_path):
+    """0.1 · 3 is not 0.3: no step is made between the two, and an interrupted run knows no difference either."""
+    conditions = (*SIDES, ms.During(ms.Motion("x1", 0, 0.0), until=0.3), ms.During(ms.Tie("x1", 0), since=0.3))
+    bridge = zoo.LinearBridge(mass=0.5, stiffness=2.0, gain=LENGTH, cycling=SCHEME)
+    model, save = ms.Model(cell(2, conditions=conditions), bridge), 0.1 * np.arange(6.0)
+    assert save[3] != 0.3
+    solve = lambda **more: ms.solve(model, ms.Kinetic(60, dt=0.05), ms.Start(0.0), t1=0.5, save=save, **more)
+    whole = solve()
+    assert whole.y[3, end(model.tissue)] == 0.0 and abs(whole.y[-1, end(model.tissue)]) > 1e-5
+
+    def progress(word, fraction):
+        if "residuals" in word and fraction >= 0.59:
+            raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRun):
+        solve(resume=tmp_path, progress=progress)
+    again = solve(resume=tmp_path)
+    np.testing.assert_array_equal(again.y, whole.y)
+    np.testing.assert_array_equal(again.v, whole.v)
+
+
 def test_activation_and_overlap_are_fields():
     """Half of the cell is activated, and filaments that do not overlap attach nothing."""
     heads = lambda **options: ms.Model(

@@ -20,10 +20,12 @@ from myoscale.tissue import (
     ContinuumTissue,
     DeformationGradient,
     FibreStretch,
+    Guccione,
     MooneyRivlin,
     NeoHookean,
     Pressure,
     Springs,
+    Traction,
 )
 from myoscale.tissue.shapes import Block
 from myoscale.zoo import ElementBridge, LinearBridge
@@ -194,6 +196,22 @@ def test_a_correction_by_the_factors_of_the_one_before_ends_at_the_same_place(wh
         assert found.converged and (at.solver.solves < found.iterations) == (sure > 0)
     assert np.max(np.abs(ends[0])) > 0.01
     np.testing.assert_allclose(*ends, rtol=0, atol=1e-12)
+
+
+def test_a_residual_is_judged_by_the_forces_where_the_step_ends():
+    """Not by those of an iteration that went far off, which an exponential material makes a thousand times as great."""
+    tissue = ContinuumTissue(
+        Block((1.0, 1.0, 1.0), (2, 2, 2)),
+        Guccione(2.0, 8.0, 2.0, 4.0),
+        bulk=1e3,
+        conditions=[Clamp("x0"), Traction("x1", 5.7 * np.array([1.0, 0.0, 0.3]))],
+    )
+    at = bench(tissue, LinearBridge(mass=0.0, stiffness=0.0, gain=1.0), ms.Reduced(1), np.zeros(1), 0.0)
+    found = at.solver.step(at.z, at.mass, at.held, 0.0, 0.0, at.held.y)
+    assert found.converged and max(found.residuals) > 0.5  # it did go far
+    made = at.assembled(found.held.y, found.held.p, 0.0, tangent=True)
+    free = vector(at.solver.layout.displacements, at.solver.layout.number, made.r)
+    assert np.max(np.abs(free)) < 2 * newton.SMALL * made.largest
 
 
 MU, KAPPA, STIFF, GAIN, HEADS, AT = 1.0, 10.0, 0.8, 1.3, 2.0, 0.4
