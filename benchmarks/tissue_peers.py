@@ -25,13 +25,14 @@ class Steps(NamedTuple):
 
 def dolfinx(counts: tuple[int, int, int], loads: list[float]) -> Steps:
     """Q1/P0 in one system with the pressures, by LU, which is faster here than MUMPS's LDLᵀ; tangents by UFL, kernels by FFCx."""
-    import dolfinx_solver  # noqa: F401 - before dolfinx, it finds MPI
+    import dolfinx_solver  # before dolfinx: it finds MPI
     import ufl
     from dolfinx import fem, mesh
     from dolfinx.fem.petsc import NonlinearProblem
-    from mpi4py import MPI
 
-    block = mesh.create_box(MPI.COMM_SELF, [np.zeros(3), np.array(SIZE)], counts, cell_type=mesh.CellType.hexahedron)
+    block = mesh.create_box(
+        dolfinx_solver.mpi_module().COMM_SELF, [np.zeros(3), np.array(SIZE)], counts, cell_type=mesh.CellType.hexahedron
+    )
     side = lambda at: mesh.locate_entities_boundary(block, 2, lambda X: np.isclose(X[0], at))
     right = np.sort(side(SIZE[0]))
     tags = mesh.meshtags(block, 2, right, np.ones(len(right), np.int32))

@@ -1,8 +1,8 @@
 """A ventricle contracts against pressure: a published benchmark of tissue
 
 Problem 3 of Land et al. (2015, Proc. R. Soc. A 471, 20150641): an ellipsoidal wall whose fibres turn by 180° from inside to outside pulls with an
-active stress of 60 kPa along them, against a pressure of 15 kPa. Eleven groups put the apex of the epicardium near −15.5 mm. Here
-the stress is not prescribed. Heads attach, each sees x = λ²/2 and pulls on it with the same tension T: the constraint makes of that the second
+active stress of 60 kPa along them, against a pressure of 15 kPa. The apex of the epicardium is published near −15.5 mm. Here the
+stress is not prescribed. Heads attach, each sees x = λ²/2 and pulls on it with the same tension T: the constraint makes of that the second
 Piola–Kirchhoff stress n T a₀ ⊗ a₀ of the paper, n being the heads attached in a volume.
 """
 

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 import myoscale as ms
 from myoscale.fem.pattern import vector
 from myoscale.implicit import newton, points
+from myoscale.numerics.blocks import in_chunks
 from myoscale.tissue import (
     Clamp,
     ContinuumTissue,
@@ -212,6 +213,19 @@ def test_a_residual_is_judged_by_the_forces_where_the_step_ends():
     made = at.assembled(found.held.y, found.held.p, 0.0, tangent=True)
     free = vector(at.solver.layout.displacements, at.solver.layout.number, made.r)
     assert np.max(np.abs(free)) < 2 * newton.SMALL * made.largest
+
+
+@pytest.mark.parametrize("count", (3, 4, 5, 8, 11))
+def test_chunks_of_points_are_all_of_them(count):
+    """Each once and in its place, whether chunks come out even or the last one overlaps; also what a tree leaves out."""
+    x = {
+        "a": jnp.arange(2.0 * count).reshape(count, 2),
+        "none": None,
+        "keys": jax.random.split(jax.random.key(1), count),
+    }
+    one = lambda part: (part["a"] @ part["a"], jax.random.normal(part["keys"]), None)
+    for told, found in zip(jax.vmap(one)(x), in_chunks(one, x, 4), strict=True):
+        assert told is found is None or np.array_equal(told, found)
 
 
 MU, KAPPA, STIFF, GAIN, HEADS, AT = 1.0, 10.0, 0.8, 1.3, 2.0, 0.4

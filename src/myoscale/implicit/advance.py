@@ -60,6 +60,7 @@ class Unreached(Exception):
 
 
 Watcher = Callable[[float, float, Found], None]  # time, length and outcome of a motion that was tried
+Attempt = Callable[[Standing, float], tuple[Found, Standing]]  # a step from somewhere: how it went, and where it leads
 Done = Callable[[Standing], None]  # where a run stands after each step that was made; it may go on from there
 
 
@@ -150,48 +151,48 @@ def move(
     **Raises:** `Unreached`.
     """
     stages = (1.0,) if solver.static else STAGES[solver.tissue.order]
-    while until - at.t > 1e-12 * max(until, longest):
-        left = until - at.t
-        h = left / math.ceil(left / min(at.h, longest) - 1e-9)
-        tried, good = at, True
+
+    def attempt(at, h):
         for stage in stages:
-            found = _try(solver, tried, stage * h)
-            watch(tried.t, stage * h, found)
+            found = _try(solver, at, stage * h)
+            watch(at.t, stage * h, found)
             if not found.converged:
-                good = False
                 break
-            tried = _arrived(solver, tried, found, stage * h)
-        if good:
-            easy = found.iterations <= _EASY
-            at = tried._replace(
-                t=until if abs(until - tried.t) < 1e-12 * max(until, longest) else tried.t,
-                h=min(longest, 2.0 * at.h) if easy else at.h,
-                steps=at.steps + 1,
-            )
-            done(at)
-            continue
-        if h / 2 < _SHORTEST * longest:
-            raise Unreached(found.why, at, found.residuals)
-        at = at._replace(h=h / 2)
-    return at
+            at = _arrived(solver, at, found, stage * h)
+        return found, at
+
+    return _stepped(at, until, longest, attempt, done)
 
 
 def slow(
     solver: Solver, at: Standing, until: float, longest: float, key: Array, watch: Watcher, done: Done
 ) -> Standing:
-    """Steps at equilibrium to a later time, one of the `longest` length if Newton's method can make it.
+    """Steps at equilibrium to a later time, in each of which bridges attach and let go.
 
     **Raises:** `Unreached`.
     """
-    while until - at.t > 1e-12 * max(until, longest):
-        left = until - at.t
-        h = left / math.ceil(left / min(at.h, left) - 1e-9)
-        found, tried = _slow_step(solver, at, h, key)
+
+    def attempt(at, h):
+        found, after = _slow_step(solver, at, h, key)
         watch(at.t, h, found)
+        return found, after
+
+    return _stepped(at, until, longest, attempt, done)
+
+
+def _stepped(at: Standing, until: float, longest: float, attempt: Attempt, done: Done) -> Standing:
+    """To a later time in steps of at most the `longest` length; one that Newton's method cannot make is tried again half as long."""
+    near = 1e-12 * max(until, longest)
+    while until - at.t > near:
+        left = until - at.t
+        h = left / max(1, math.ceil(left / min(at.h, longest) - 1e-9))
+        found, after = attempt(at, h)
         if found.converged:
-            ended, easy = abs(until - tried.t) < 1e-12 * max(until, longest), found.iterations <= _EASY
-            h = min(longest, 2.0 * at.h) if easy else at.h
-            at = tried._replace(t=until if ended else tried.t, h=h, steps=at.steps + 1)
+            at = after._replace(
+                t=until if abs(until - after.t) < near else after.t,
+                h=min(longest, 2.0 * at.h) if found.iterations <= _EASY else at.h,
+                steps=at.steps + 1,
+            )
             done(at)
             continue
         if h / 2 < _SHORTEST * longest:

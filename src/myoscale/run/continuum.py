@@ -214,7 +214,7 @@ class _Run:
         """Write where the run stands; returns why it could not."""
         if self.kept is None or self.at is None:
             return None
-        trees = {"state": self.at._replace(h=np.asarray(self.at.h))}
+        trees = {"state": self.at}
         if self.records:
             trees["record"] = self._stacked()
         numbers = {"wall": self.costs.wall, "saved": len(self.records), "exchanges": self.exchanges}
