@@ -55,9 +55,8 @@ def in_chunks(function: Callable[..., PyTree], arrays: PyTree, size: int) -> PyT
     )
 
     def step(k, found):
-        first = jnp.minimum(k * size, count - size)
-        place = lambda a, b: jax.lax.dynamic_update_slice_in_dim(a, b, first, 0)
-        return jax.tree.map(place, found, part(first))
+        place = lambda a, b: jax.lax.dynamic_update_slice_in_dim(a, b, k * size, 0)
+        return jax.tree.map(place, found, part(k * size))  # a slice that would pass the end begins earlier, both times
 
     nothing = jax.tree.map(lambda a: jnp.zeros((count, *a.shape[1:]), a.dtype), jax.eval_shape(part, 0))
     return jax.lax.fori_loop(0, chunks, step, nothing)
